@@ -1,0 +1,145 @@
+# libgradcam. `make help` lists the targets. Everything is built below build/; nothing else is written.
+
+CC      ?= cc
+AR      ?= ar
+CFLAGS  ?= -O3 -g
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BUILD   ?= build
+WITH_BLAS ?= auto
+WITH_JPEG ?= auto
+SANITIZE ?=
+V ?=
+
+VERSION_MAJOR := $(shell sed -n 's/^.define GCAM_VERSION_MAJOR //p' include/gradcam/core.h)
+VERSION_MINOR := $(shell sed -n 's/^.define GCAM_VERSION_MINOR //p' include/gradcam/core.h)
+VERSION_PATCH := $(shell sed -n 's/^.define GCAM_VERSION_PATCH //p' include/gradcam/core.h)
+VERSION := $(VERSION_MAJOR).$(VERSION_MINOR).$(VERSION_PATCH)
+SONAME  := libgradcam.so.$(VERSION_MAJOR)
+
+PKG_CONFIG ?= pkg-config
+WARNINGS := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wwrite-strings -Wundef -Wno-missing-field-initializers
+override CPPFLAGS += -D_GNU_SOURCE -Iinclude -Ilib
+STB_CFLAGS := $(shell $(PKG_CONFIG) --cflags stb 2>/dev/null || echo -I/usr/include/stb)
+LIBS := -lm -pthread
+PC_REQUIRES :=
+
+ifneq ($(WITH_BLAS),no)
+ifeq ($(shell $(PKG_CONFIG) --exists openblas 2>/dev/null && echo yes),yes)
+override CPPFLAGS += -DGCAM_WITH_BLAS $(shell $(PKG_CONFIG) --cflags openblas)
+LIBS += $(shell $(PKG_CONFIG) --libs openblas)
+PC_REQUIRES += openblas
+else ifeq ($(WITH_BLAS),yes)
+$(error WITH_BLAS=yes, but pkg-config finds no openblas: run sh tools/setup.sh)
+endif
+endif
+ifneq ($(WITH_JPEG),no)
+ifeq ($(shell $(PKG_CONFIG) --exists libjpeg 2>/dev/null && echo yes),yes)
+override CPPFLAGS += -DGCAM_WITH_JPEG $(shell $(PKG_CONFIG) --cflags libjpeg)
+LIBS += $(shell $(PKG_CONFIG) --libs libjpeg)
+PC_REQUIRES += libjpeg
+else ifeq ($(WITH_JPEG),yes)
+$(error WITH_JPEG=yes, but pkg-config finds no libjpeg: run sh tools/setup.sh)
+endif
+endif
+
+# SANITIZE=address,undefined or SANITIZE=thread builds into its own folder.
+ifneq ($(SANITIZE),)
+comma := ,
+override BUILD := $(BUILD)/sanitize-$(subst $(comma),-,$(SANITIZE))
+SANITIZE_FLAGS := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
+endif
+
+ALL_CFLAGS := -std=c11 $(WARNINGS) $(CFLAGS) $(SANITIZE_FLAGS) -fPIC -fvisibility=hidden -ffp-contract=off -pthread -MMD -MP
+
+LIB_SOURCES := $(sort $(wildcard lib/*/*.c lib/*/*/*.c))
+LIB_OBJECTS := $(LIB_SOURCES:%.c=$(BUILD)/obj/%.o)
+TOOL_SOURCES := $(sort $(wildcard tools/gradcam/*.c))
+TOOL_OBJECTS := $(TOOL_SOURCES:%.c=$(BUILD)/obj/%.o)
+EXAMPLE_SOURCES := $(sort $(wildcard examples/[0-9][0-9]_*.c))
+EXAMPLES := $(foreach f,$(EXAMPLE_SOURCES),$(BUILD)/examples/$(shell basename $(f) .c | cut -c4-))
+SUITES := $(sort $(patsubst tests/suite_%.c,%,$(wildcard tests/suite_*.c)))
+TEST_SOURCES := tests/runner.c $(SUITES:%=tests/suite_%.c) $(sort $(wildcard tests/support/*.c))
+TEST_OBJECTS := $(TEST_SOURCES:%.c=$(BUILD)/obj/%.o)
+
+STATIC := $(BUILD)/lib/libgradcam.a
+SHARED := $(BUILD)/lib/libgradcam.so
+COMMAND := $(if $(TOOL_SOURCES),$(BUILD)/bin/gradcam)
+
+Q := $(if $(V),,@)
+say = @printf '  %-8s %s\n' $(1) $(2)
+
+.DEFAULT_GOAL := all
+.PHONY: all lib test clean help
+all: lib $(COMMAND) $(EXAMPLES)
+lib: $(STATIC) $(SHARED)
+
+# Kernels written for one instruction set are compiled for it; the choice between them is made when the program runs.
+$(BUILD)/obj/lib/kernels/%_avx2.o: ARCH_FLAGS := -mavx2 -mfma -mf16c
+$(BUILD)/obj/lib/kernels/%_avx512.o: ARCH_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx2 -mfma -mf16c
+
+$(BUILD)/obj/lib/%.o: lib/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(STB_CFLAGS) $(ALL_CFLAGS) $(ARCH_FLAGS) -c -o $@ $<
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -I$(BUILD)/obj/tests -Itests -Itools -c -o $@ $<
+
+# Objects are rebuilt when the compiler or its flags change.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(ALL_CFLAGS)' > $@
+.PHONY: FORCE
+FORCE:
+
+$(STATIC): $(LIB_OBJECTS)
+	@mkdir -p $(@D)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(SHARED): $(LIB_OBJECTS) lib/gradcam.map
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/gradcam.map $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $(LIB_OBJECTS) $(LIBS)
+	@ln -sf libgradcam.so $(@D)/$(SONAME)
+
+$(BUILD)/bin/gradcam: $(TOOL_OBJECTS) $(STATIC)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJECTS) $(STATIC) $(LIBS)
+
+# Examples see only the public headers, as a user's program does.
+define example_rule
+$(BUILD)/examples/$(shell basename $(1) .c | cut -c4-): $(1) $(STATIC)
+	@mkdir -p $$(@D)
+	$$(call say,CC,$(1))
+	$$(Q)$(CC) -std=c11 $(WARNINGS) $(CFLAGS) $(SANITIZE_FLAGS) -Iinclude $(LDFLAGS) -o $$@ $(1) $(STATIC) $(LIBS)
+endef
+$(foreach f,$(EXAMPLE_SOURCES),$(eval $(call example_rule,$(f))))
+
+$(BUILD)/obj/tests/suites.inc: $(SUITES:%=tests/suite_%.c)
+	@mkdir -p $(@D)
+	@printf 'SUITE(%s)\n' $(SUITES) > $@
+$(BUILD)/obj/tests/runner.o: $(BUILD)/obj/tests/suites.inc
+
+CHECK_LIBS = $(shell $(PKG_CONFIG) --libs check)
+$(BUILD)/tests/runner: $(TEST_OBJECTS) $(STATIC)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $(TEST_OBJECTS) $(STATIC) $(CHECK_LIBS) $(LIBS)
+
+test: all $(BUILD)/tests/runner
+	GCAM_BUILD=$(BUILD) $(BUILD)/tests/runner
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'make            library, command and examples, below $(BUILD)/'
+	@echo 'make test       all tests'
+
+-include $(LIB_OBJECTS:.o=.d) $(TOOL_OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d)

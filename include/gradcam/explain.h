@@ -1,0 +1,144 @@
+/**
+ * @file explain.h
+ * Explanations: where a network looked, what speaks against its answer, and which pixels matter.
+ */
+#ifndef GRADCAM_EXPLAIN_H
+#define GRADCAM_EXPLAIN_H
+
+#include "gradcam/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- methods ---------------------------------------------------------------------------------------------------------- */
+
+/** A row of the table of methods. Static strings. */
+typedef struct gcam_method_info {
+    const char *id;      /**< "gradcam" */
+    const char *title;   /**< "Grad-CAM" */
+    const char *summary; /**< one line: what the map shows */
+    const char *paper;   /**< "Selvaraju et al. 2017" */
+    const char *cost;    /**< in passes: "F + b" */
+    int per_pixel;       /**< 1: the raw result has the input's shape; 0: the layer's */
+    int is_signed;       /**< 1: the raw result may be negative */
+} gcam_method_info;
+GCAM_API size_t gcam_method_count(void);
+/** NULL past the end. */
+GCAM_API const gcam_method_info *gcam_method_at(size_t index);
+/** NULL if there is no such method. */
+GCAM_API const gcam_method_info *gcam_method_find(const char *id);
+
+/* ---- targets ---------------------------------------------------------------------------------------------------------- */
+
+/** Which scalar is explained. z are the network's outputs, p = softmax z. */
+typedef enum gcam_target_kind {
+    GCAM_TARGET_LOGIT = 0,       /**< z_c */
+    GCAM_TARGET_PROBABILITY,     /**< p_c */
+    GCAM_TARGET_LOG_PROBABILITY, /**< log p_c */
+    GCAM_TARGET_DIFFERENCE       /**< z_c - z_d: "why c rather than d" */
+} gcam_target_kind;
+
+typedef struct gcam_target {
+    gcam_target_kind kind;
+    int class_index; /**< c; GCAM_TOP_CLASS for the best class */
+    int other_index; /**< d of GCAM_TARGET_DIFFERENCE */
+} gcam_target;
+
+#define GCAM_TOP_CLASS (-1)
+
+/* ---- explaining ------------------------------------------------------------------------------------------------------- */
+
+/** Compatibility modes: which published code's scaling a method follows. */
+typedef enum gcam_profile {
+    GCAM_PROFILE_PAPER = 0,
+    GCAM_PROFILE_PYTORCH_GRAD_CAM,
+    GCAM_PROFILE_CAPTUM,
+    GCAM_PROFILE_TORCHCAM,
+    GCAM_PROFILE_LUA
+} gcam_profile;
+
+/** Profile by name ("paper", "pytorch-grad-cam" or "pgc", "captum", "torchcam", "lua"). Errors: NOT_FOUND. */
+GCAM_API gcam_status gcam_profile_find(gcam_profile *out, const char *name);
+
+typedef struct gcam_explain_options {
+    size_t struct_size;
+    const char *const *methods; /**< ids; default: "gradcam" alone */
+    size_t method_count;
+    const gcam_target *targets; /**< default: the top class's logit */
+    size_t target_count;
+    const char *const *layers;  /**< names for the CAM family; default: the network's target layer */
+    size_t layer_count;
+    gcam_profile profile;
+    uint64_t seed;              /**< of methods that draw random numbers */
+} gcam_explain_options;
+
+/** Fills in the defaults. */
+GCAM_API void gcam_explain_options_defaults(gcam_explain_options *options);
+
+typedef struct gcam_explanation gcam_explanation;
+
+/** One explanation of one photo: the first method, target and layer of `options`. Session of batch 1.
+ * Errors: NOT_FOUND (method, layer, class), ARGUMENT, UNSUPPORTED (the method does not apply to this network), NUMERIC, CANCELED, NOMEM. */
+GCAM_API gcam_status gcam_explain(gcam_explanation **out, gcam_session *s, const gcam_image *photo,
+                                  const gcam_explain_options *options);
+
+/** All methods x targets x layers of `options` from one forward pass (methods of pixels once for all layers, except guided ones).
+ * `*out` is an array of `*count` explanations, targets outermost, then layers, then methods; free with gcam_explanations_free(). */
+GCAM_API gcam_status gcam_explain_many(gcam_explanation ***out, size_t *count, gcam_session *s, const gcam_image *photo,
+                                       const gcam_explain_options *options);
+/** The same for a preprocessed float tensor (the session's input shape); image `index` of the batch is explained. */
+GCAM_API gcam_status gcam_explain_tensor(gcam_explanation ***out, size_t *count, gcam_session *s, const gcam_tensor *input,
+                                         int64_t index, const gcam_explain_options *options);
+/** NULL is fine. */
+GCAM_API void gcam_explanation_free(gcam_explanation *e);
+/** Frees an array of gcam_explain_many() with all that is in it; NULL is fine. */
+GCAM_API void gcam_explanations_free(gcam_explanation **list, size_t count);
+
+/* ---- what an explanation holds; all borrowed until it is freed -------------------------------------------------------- */
+
+/** Raw result before any normalisation: h x w of the layer (CAM family) or 3 x H x W (methods of pixels). */
+GCAM_API const gcam_tensor *gcam_explanation_raw(const gcam_explanation *e);
+/** Display map H x W at the network's input size: 0..1, or -1..1 for `signed`. */
+GCAM_API const gcam_tensor *gcam_explanation_map(const gcam_explanation *e);
+/** The channel weights alpha_k (`*count` of them); NULL for methods that have none. */
+GCAM_API const float *gcam_explanation_weights(const gcam_explanation *e, size_t *count);
+GCAM_API const gcam_method_info *gcam_explanation_method(const gcam_explanation *e);
+GCAM_API const char *gcam_explanation_layer(const gcam_explanation *e); /**< NULL for methods of pixels */
+GCAM_API const gcam_target *gcam_explanation_target(const gcam_explanation *e); /**< with the class filled in */
+GCAM_API int gcam_explanation_class(const gcam_explanation *e);
+GCAM_API const char *gcam_explanation_label(const gcam_explanation *e);
+GCAM_API double gcam_explanation_score(const gcam_explanation *e);       /**< value of the target */
+GCAM_API double gcam_explanation_probability(const gcam_explanation *e); /**< p_c */
+/** Where the map lies in the photo; for tensors, the input itself. */
+GCAM_API const gcam_geometry *gcam_explanation_geometry(const gcam_explanation *e);
+
+/** Diagnostics: what a map cannot say by itself. Several may hold. */
+typedef enum gcam_warning {
+    GCAM_WARN_ZERO_GRAD = 1,    /**< the target does not depend on the layer; the map is zero */
+    GCAM_WARN_ALL_NEGATIVE = 2, /**< nothing speaks for the class: the rectified map is zero, the signed one is not */
+    GCAM_WARN_FLAT = 4,         /**< the map is the same everywhere */
+    GCAM_WARN_LAYER_1X1 = 8,    /**< the layer has one cell: the map cannot locate anything */
+    GCAM_WARN_EQUIVALENT = 16,  /**< the method equals a cheaper one on this network */
+    GCAM_WARN_SATURATED = 32    /**< the probability's gradient vanishes; explain the logit */
+} gcam_warning;
+/** Sum of gcam_warning values. */
+GCAM_API unsigned gcam_explanation_warnings(const gcam_explanation *e);
+/** One sentence for one warning bit. A static string. */
+GCAM_API const char *gcam_warning_text(gcam_warning warning);
+/** Short name for one warning bit ("ALL_NEGATIVE"). A static string. */
+GCAM_API const char *gcam_warning_name(gcam_warning warning);
+
+/** A box, half-open: columns x0 <= x < x1, rows y0 <= y < y1. */
+typedef struct gcam_box {
+    int x0, y0, x1, y1;
+} gcam_box;
+
+/** Box, in photo pixels, of the largest 8-connected part of the display map at or above `threshold` x its maximum (0: 0.15; Zhou 2016).
+ * A flat map gives the whole photo and `*fallback` = 1 (may be NULL). Errors: ARGUMENT, NOMEM. */
+GCAM_API gcam_status gcam_explanation_box(const gcam_explanation *e, double threshold, gcam_box *box, int *fallback);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,81 @@
+/**
+ * @file layers.h
+ * Parameters of every kind of layer, used by the builder (graph.h). A field left at zero means its default.
+ * Letters: N batch, C channels in, H W input size, K channels out, R S kernel, P Q output size.
+ */
+#ifndef GRADCAM_LAYERS_H
+#define GRADCAM_LAYERS_H
+
+#include "gradcam/core.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * 2-D convolution, N C H W -> N K P Q, P = floor((H + pad - dilation (R - 1) - 1) / stride) + 1.
+ * Weights: NAME.weight K x C/groups x R x S, and NAME.bias K unless `no_bias`.
+ */
+typedef struct gcam_conv2d_params {
+    int64_t out;         /**< K; required */
+    int64_t kernel[2];   /**< R, S; required */
+    int64_t stride[2];   /**< default 1, 1 */
+    int64_t pad[2];      /**< rows added above and below, columns added left and right; default 0, 0 */
+    int64_t pad_end[2];  /**< rows below, columns right *beyond* `pad` (asymmetric padding); default 0, 0; may be negative */
+    int64_t dilation[2]; /**< default 1, 1 */
+    int64_t groups;      /**< default 1 */
+    int64_t no_bias;     /**< 1: there is no bias */
+} gcam_conv2d_params;
+
+/** Fully connected: (..., C) -> (..., K), y = x Wt + b. Weights: NAME.weight K x C, NAME.bias K unless `no_bias`. */
+typedef struct gcam_linear_params {
+    int64_t out; /**< K; required */
+    int64_t no_bias;
+} gcam_linear_params;
+
+/** Max or average pooling over windows of N C H W. */
+typedef struct gcam_pool_params {
+    int64_t kernel[2];        /**< required */
+    int64_t stride[2];        /**< default: the kernel */
+    int64_t pad[2];           /**< at most half the kernel; default 0, 0 */
+    int64_t pad_end[2];       /**< beyond `pad`, below and right; default 0, 0 */
+    int64_t dilation[2];      /**< max pooling only; default 1, 1 */
+    int64_t ceil_mode;        /**< 1: round the output size up, as PyTorch does (no window starts in the far padding) */
+    int64_t exclude_pad;      /**< average only: 1 divides by the cells inside the image (count_include_pad = False) */
+} gcam_pool_params;
+
+/** Adaptive average pooling to a fixed output size: cell p averages rows floor(pH/P) to ceil((p+1)H/P). */
+typedef struct gcam_adaptive_pool_params {
+    int64_t out[2]; /**< P, Q; required */
+} gcam_adaptive_pool_params;
+
+/**
+ * Batch normalisation at inference, y = (x - mean) / sqrt(var + eps) gamma + beta, per channel.
+ * Weights: NAME.weight, NAME.bias (unless `no_affine`), NAME.running_mean, NAME.running_var, C each.
+ */
+typedef struct gcam_batchnorm_params {
+    double eps; /**< default 1e-5 */
+    int64_t no_affine;
+} gcam_batchnorm_params;
+
+/** y = x for x > 0, slope x otherwise. */
+typedef struct gcam_leaky_relu_params {
+    double slope; /**< default 0.01 */
+} gcam_leaky_relu_params;
+
+/** Concatenation or softmax along one dimension; negative counts from the end. */
+typedef struct gcam_axis_params {
+    int64_t axis; /**< default 1, the channels */
+} gcam_axis_params;
+
+/** How backward treats a rectifier (METHODS: Simonyan 2014; Springenberg 2015; Zeiler & Fergus 2014). */
+typedef enum gcam_rule {
+    GCAM_RULE_GRADIENT = 0, /**< the derivative */
+    GCAM_RULE_GUIDED = 1,   /**< passes where input > 0 and gradient > 0 */
+    GCAM_RULE_DECONVNET = 2 /**< passes where gradient > 0 */
+} gcam_rule;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,92 @@
+/* The contract between a layer and the graph. An operation is one file and one row in the table of layers/layer.c:
+ * shape inference, forward, backward under every rule, with its formula at the top. */
+#ifndef GCAM_LAYERS_LAYER_H
+#define GCAM_LAYERS_LAYER_H
+
+#include "gradcam/layers.h"
+#include "kernels/kernels.h"
+
+enum { GCAM__MAX_WEIGHTS = 4 };
+
+typedef struct gcam__op gcam__op;
+
+/* A layer: an operation with its parameters and its bound weights. Immutable once the network is finished. */
+typedef struct gcam__layer {
+    const gcam__op *op;
+    const char *name;
+    void *params;                          /* op->params_size bytes, defaults filled in; NULL where the op has none */
+    gcam_tensor weight[GCAM__MAX_WEIGHTS]; /* in the order of op->weights; data == NULL: absent */
+} gcam__layer;
+
+/* How graph text writes one parameter. Kinds: integers are int64_t, numbers double. */
+typedef enum gcam__param_kind { GCAM__PARAM_INT, GCAM__PARAM_INT2, GCAM__PARAM_NUMBER } gcam__param_kind;
+typedef struct gcam__param {
+    const char *name;
+    gcam__param_kind kind;
+    size_t offset;
+    double fallback; /* the default that a zero stands for */
+    int required;
+} gcam__param;
+
+/* One run of one layer. Forward reads `in` and writes `out` and `aux`; backward reads `dout` and what the operation says it needs
+ * and overwrites each non-NULL `din`. With G seeds, dout and din have batch G N (seed-major), in, out and aux batch N. */
+typedef struct gcam__run {
+    const gcam__compute *compute;
+    const gcam__layer *layer;
+    const gcam_tensor *const *in; /* backward: NULL entries unless GCAM__NEEDS_INPUT */
+    int in_count;
+    const gcam_shape *in_shape;   /* always there, also where in[i] is not */
+    gcam_tensor *out;             /* backward: NULL unless GCAM__NEEDS_OUTPUT */
+    void *aux;                    /* op->aux_bytes; forward: NULL when no backward will follow */
+    void *scratch;                /* op->scratch_bytes; contents undefined */
+    const void *prepared;         /* op->prepared_bytes, made once by op->prepare; NULL where none */
+    /* backward only */
+    int64_t seeds;
+    const gcam_tensor *dout;
+    gcam_tensor *const *din;      /* NULL entries are not wanted */
+    gcam_tensor *const *dweight;  /* NULL, or one per weight; NULL entries are not wanted; *added to* */
+    gcam_rule rule;
+} gcam__run;
+
+/* What backward must find of the forward pass. */
+enum { GCAM__NEEDS_INPUT = 1, GCAM__NEEDS_OUTPUT = 2, GCAM__NEEDS_AUX = 4, GCAM__NEEDS_INPUT_FOR_WEIGHTS = 8 };
+
+struct gcam__op {
+    const char *name; /* "conv2d": in graph text and in the builder */
+    size_t params_size;
+    const gcam__param *params;     /* ends with a NULL name; NULL: none */
+    const char *const *weights;    /* names after the layer's own ("weight", "bias"); ends with NULL; NULL: none */
+    int min_inputs, max_inputs;    /* max_inputs 0: any number */
+    unsigned needs;
+    int in_place;                  /* 1: out may be in[0]'s memory in forward (backward must not need in[0]) */
+    int view;                      /* 1: out is in[0]'s memory under another shape (flatten, dropout); forward copies if it is not */
+
+    /* Output's shape from the inputs'. Errors: SHAPE with a sentence. */
+    gcam_status (*infer)(const gcam__layer *layer, const gcam_shape *in, int in_count, gcam_shape *out);
+    /* Shape that weight `which` must have for these inputs; returns 0 where the layer has no such weight (no_bias). NULL: no weights. */
+    int (*weight_shape)(const gcam__layer *layer, const gcam_shape *in, int which, gcam_shape *shape);
+    /* Multiply-adds. NULL: 0. */
+    int64_t (*multiplies)(const gcam__layer *layer, const gcam_shape *in, const gcam_shape *out);
+    /* Sizes; NULL functions mean 0. `backward` tells which pass the scratch is for; `seeds` is G (1 in forward). */
+    size_t (*aux_bytes)(const gcam__layer *layer, const gcam_shape *in, const gcam_shape *out);
+    size_t (*scratch_bytes)(const gcam__compute *compute, const gcam__layer *layer, const gcam_shape *in, const gcam_shape *out,
+                            int backward, int64_t seeds);
+    size_t (*prepared_bytes)(const gcam__compute *compute, const gcam__layer *layer, const gcam_shape *in, const gcam_shape *out);
+    void (*prepare)(const gcam__compute *compute, const gcam__layer *layer, const gcam_shape *in, const gcam_shape *out,
+                    void *prepared);
+    void (*forward)(const gcam__run *run);
+    void (*backward)(const gcam__run *run);
+};
+
+/* The table. Operation by name or position; NULL if there is none. */
+const gcam__op *gcam__op_find(const char *name);
+const gcam__op *gcam__op_at(size_t index);
+
+/* Fills `params` with the caller's struct (NULL: all zero) and puts defaults where a field is zero. Errors: ARGUMENT (a required
+ * parameter is missing, a size is negative). */
+gcam_status gcam__params_set(const gcam__op *op, const char *layer_name, void *params, const void *source);
+
+/* "64x3x11x11", for messages; writes into `text` (at least 160 bytes) and returns it. */
+const char *gcam__shape_text(const gcam_shape *shape, char *text);
+
+#endif
