@@ -68,6 +68,13 @@ typedef struct gcam_axis_params {
     int64_t axis; /**< default 1, the channels */
 } gcam_axis_params;
 
+/** The network's input, N C H W; the session decides N and may take another H and W. */
+typedef struct gcam_input_params {
+    int64_t channels; /**< required */
+    int64_t height;   /**< usual size; required */
+    int64_t width;
+} gcam_input_params;
+
 /** How backward treats a rectifier (METHODS: Simonyan 2014; Springenberg 2015; Zeiler & Fergus 2014). */
 typedef enum gcam_rule {
     GCAM_RULE_GRADIENT = 0, /**< the derivative */
