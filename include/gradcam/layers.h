@@ -37,7 +37,7 @@ typedef struct gcam_linear_params {
 typedef struct gcam_pool_params {
     int64_t kernel[2];        /**< required */
     int64_t stride[2];        /**< default: the kernel */
-    int64_t pad[2];           /**< at most half the kernel; default 0, 0 */
+    int64_t pad[2];           /**< smaller than the kernel, so that every window sees a cell; default 0, 0 */
     int64_t pad_end[2];       /**< beyond `pad`, below and right; default 0, 0 */
     int64_t dilation[2];      /**< max pooling only; default 1, 1 */
     int64_t ceil_mode;        /**< 1: round the output size up, as PyTorch does (no window starts in the far padding) */

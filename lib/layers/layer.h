@@ -25,7 +25,8 @@ typedef struct gcam__param {
     gcam__param_kind kind;
     size_t offset;
     double fallback; /* the default that a zero stands for */
-    int required;
+    int required;    /* must be above zero */
+    int is_signed;   /* an integer that may be negative */
 } gcam__param;
 
 /* One run of one layer. Forward reads `in` and writes `out` and `aux`; backward reads `dout` and what the operation says it needs
@@ -35,16 +36,16 @@ typedef struct gcam__run {
     const gcam__layer *layer;
     const gcam_tensor *const *in; /* backward: NULL entries unless GCAM__NEEDS_INPUT */
     int in_count;
-    const gcam_shape *in_shape;   /* always there, also where in[i] is not */
-    gcam_tensor *out;             /* backward: NULL unless GCAM__NEEDS_OUTPUT */
-    void *aux;                    /* op->aux_bytes; forward: NULL when no backward will follow */
-    void *scratch;                /* op->scratch_bytes; contents undefined */
-    const void *prepared;         /* op->prepared_bytes, made once by op->prepare; NULL where none */
+    const gcam_shape *in_shape; /* always there, also where in[i] is not */
+    gcam_tensor *out;           /* backward: NULL unless GCAM__NEEDS_OUTPUT */
+    void *aux;                  /* op->aux_bytes; forward: NULL when no backward will follow */
+    void *scratch;              /* op->scratch_bytes; contents undefined */
+    const void *prepared;       /* op->prepared_bytes, made once by op->prepare; NULL where none */
     /* backward only */
     int64_t seeds;
     const gcam_tensor *dout;
-    gcam_tensor *const *din;      /* NULL entries are not wanted */
-    gcam_tensor *const *dweight;  /* NULL, or one per weight; NULL entries are not wanted; *added to* */
+    gcam_tensor *const *din;     /* NULL entries are not wanted */
+    gcam_tensor *const *dweight; /* NULL, or one per weight; NULL entries are not wanted; *added to* */
     gcam_rule rule;
 } gcam__run;
 
@@ -54,12 +55,12 @@ enum { GCAM__NEEDS_INPUT = 1, GCAM__NEEDS_OUTPUT = 2, GCAM__NEEDS_AUX = 4, GCAM_
 struct gcam__op {
     const char *name; /* "conv2d": in graph text and in the builder */
     size_t params_size;
-    const gcam__param *params;     /* ends with a NULL name; NULL: none */
-    const char *const *weights;    /* names after the layer's own ("weight", "bias"); ends with NULL; NULL: none */
-    int min_inputs, max_inputs;    /* max_inputs 0: any number */
+    const gcam__param *params;  /* ends with a NULL name; NULL: none */
+    const char *const *weights; /* names after the layer's own ("weight", "bias"); ends with NULL; NULL: none */
+    int min_inputs, max_inputs; /* max_inputs 0: any number */
     unsigned needs;
-    int in_place;                  /* 1: out may be in[0]'s memory in forward (backward must not need in[0]) */
-    int view;                      /* 1: out is in[0]'s memory under another shape (flatten, dropout); forward copies if it is not */
+    int in_place; /* 1: out may be in[0]'s memory in forward (backward must not need in[0]) */
+    int view;     /* 1: out is in[0]'s memory under another shape (flatten, dropout); forward copies if it is not */
 
     /* Output's shape from the inputs'. Errors: SHAPE with a sentence. */
     gcam_status (*infer)(const gcam__layer *layer, const gcam_shape *in, int in_count, gcam_shape *out);
@@ -69,16 +70,18 @@ struct gcam__op {
     int64_t (*multiplies)(const gcam__layer *layer, const gcam_shape *in, const gcam_shape *out);
     /* Sizes; NULL functions mean 0. `backward` tells which pass the scratch is for; `seeds` is G (1 in forward). */
     size_t (*aux_bytes)(const gcam__layer *layer, const gcam_shape *in, const gcam_shape *out);
-    size_t (*scratch_bytes)(const gcam__compute *compute, const gcam__layer *layer, const gcam_shape *in, const gcam_shape *out,
-                            int backward, int64_t seeds);
-    size_t (*prepared_bytes)(const gcam__compute *compute, const gcam__layer *layer, const gcam_shape *in, const gcam_shape *out);
+    size_t (*scratch_bytes)(const gcam__compute *compute, const gcam__layer *layer, const gcam_shape *in,
+                            const gcam_shape *out, int backward, int64_t seeds);
+    size_t (*prepared_bytes)(const gcam__compute *compute, const gcam__layer *layer, const gcam_shape *in,
+                             const gcam_shape *out);
     void (*prepare)(const gcam__compute *compute, const gcam__layer *layer, const gcam_shape *in, const gcam_shape *out,
                     void *prepared);
     void (*forward)(const gcam__run *run);
     void (*backward)(const gcam__run *run);
 };
 
-/* The table. Operation by name or position; NULL if there is none. */
+/* The table. "input" stands for the network's input: it has no inputs, infers its usual shape at batch 1, and is never run
+ * (forward and backward are NULL). Operation by name or position; NULL if there is none. */
 const gcam__op *gcam__op_find(const char *name);
 const gcam__op *gcam__op_at(size_t index);
 
