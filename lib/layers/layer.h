@@ -40,12 +40,12 @@ typedef struct gcam__run {
     gcam_tensor *out;           /* backward: NULL unless GCAM__NEEDS_OUTPUT */
     void *aux;                  /* op->aux_bytes; forward: NULL when no backward will follow */
     void *scratch;              /* op->scratch_bytes; contents undefined */
-    const void *prepared;       /* op->prepared_bytes, made once by op->prepare; NULL where none */
+    const void *prepared;       /* op->prepared_bytes, made by op->prepare for both directions; NULL where none */
     /* backward only */
     int64_t seeds;
     const gcam_tensor *dout;
     gcam_tensor *const *din;     /* NULL entries are not wanted */
-    gcam_tensor *const *dweight; /* NULL, or one per weight; NULL entries are not wanted; *added to* */
+    gcam_tensor *const *dweight; /* NULL, or one per weight that the layer has (else NULL); *added to* */
     gcam_rule rule;
 } gcam__run;
 
