@@ -71,7 +71,7 @@ Q := $(if $(V),,@)
 say = @printf '  %-8s %s\n' $(1) $(2)
 
 .DEFAULT_GOAL := all
-.PHONY: all lib test clean help
+.PHONY: all lib demo test lint check asan tsan valgrind format docs install uninstall showconfig clean help
 all: lib $(COMMAND) $(EXAMPLES)
 lib: $(STATIC) $(SHARED)
 
@@ -132,14 +132,114 @@ $(BUILD)/tests/runner: $(TEST_OBJECTS) $(STATIC)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $(TEST_OBJECTS) $(STATIC) $(CHECK_LIBS) $(LIBS)
 
+# Draws the demo's pictures and writes its small model; the tests of the command use them too.
+SHAPES := $(BUILD)/demo/shapes
+$(SHAPES): tools/demo/shapes.c $(STATIC)
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=c11 $(WARNINGS) $(CFLAGS) $(SANITIZE_FLAGS) -Iinclude $(LDFLAGS) -o $@ $< $(STATIC) $(LIBS)
+
+demo: all $(SHAPES)
+	@sh tools/demo/demo.sh $(BUILD)
+
 test: all $(BUILD)/tests/runner
-	GCAM_BUILD=$(BUILD) $(BUILD)/tests/runner
+	GCAM_BUILD=$(BUILD) GCAM_SANITIZE=$(SANITIZE) CC='$(CC)' $(BUILD)/tests/runner
+
+lint: all
+	@CC='$(CC)' sh tools/lint/lint.sh $(BUILD)
+
+check: test lint
+
+# The same tests under other eyes, each in a build folder of its own.
+asan:
+	$(MAKE) SANITIZE=address,undefined test
+tsan:
+	$(MAKE) SANITIZE=thread test
+valgrind: all $(SHAPES)
+	@sh tools/lint/valgrind.sh $(BUILD)
+
+C_FILES = $(shell git ls-files '*.c' '*.h')
+format:
+	clang-format -i $(C_FILES)
+
+docs:
+	@mkdir -p $(BUILD)/docs
+	(cat docs/Doxyfile; echo 'PROJECT_NUMBER = $(VERSION)'; echo 'OUTPUT_DIRECTORY = $(BUILD)/docs') | doxygen -
+	@echo 'written: $(BUILD)/docs/html/index.html'
+
+# ---- installing ---------------------------------------------------------------------------------------------------------
+INCLUDEDIR ?= $(PREFIX)/include
+LIBDIR ?= $(PREFIX)/lib
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+ROOM_HEADERS := $(sort $(wildcard include/gradcam/*.h))
+
+define PC_TEXT
+prefix=$(PREFIX)
+includedir=$(INCLUDEDIR)
+libdir=$(LIBDIR)
+
+Name: gradcam
+Description: Explains convolutional networks: where they look, and what speaks against the answer
+Version: $(VERSION)
+Cflags: -I$${includedir}
+Libs: -L$${libdir} -lgradcam
+Libs.private: $(LIBS)
+endef
+export PC_TEXT
+
+install: all
+	install -d $(DESTDIR)$(INCLUDEDIR)/gradcam $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1
+	install -m 644 include/gradcam.h $(DESTDIR)$(INCLUDEDIR)/
+	install -m 644 $(ROOM_HEADERS) $(DESTDIR)$(INCLUDEDIR)/gradcam/
+	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/
+	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/libgradcam.so.$(VERSION)
+	ln -sf libgradcam.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libgradcam.so
+	printf '%s\n' "$$PC_TEXT" > $(DESTDIR)$(LIBDIR)/pkgconfig/gradcam.pc
+	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/gradcam.pc
+	install -m 755 $(COMMAND) $(DESTDIR)$(BINDIR)/
+	install -m 644 docs/gradcam.1 $(DESTDIR)$(MANDIR)/man1/
+
+uninstall:
+	rm -rf $(DESTDIR)$(INCLUDEDIR)/gradcam $(DESTDIR)$(INCLUDEDIR)/gradcam.h
+	rm -f $(DESTDIR)$(LIBDIR)/libgradcam.a $(DESTDIR)$(LIBDIR)/libgradcam.so*
+	rm -f $(DESTDIR)$(LIBDIR)/pkgconfig/gradcam.pc $(DESTDIR)$(BINDIR)/gradcam $(DESTDIR)$(MANDIR)/man1/gradcam.1
+
+# ---- about this tree ------------------------------------------------------------------------------------------------------
+STB_HEADER = $(shell $(CC) $(STB_CFLAGS) -include stb_image.h -x c -M /dev/null 2>/dev/null | tr ' ' '\n' | grep stb_image.h)
+STB_VERSION = $(if $(STB_HEADER),$(shell sed -n '1s/.* v\([0-9.]*\) .*/\1/p' $(STB_HEADER)),not found)
+showconfig:
+	@echo 'version   $(VERSION)'
+	@echo 'compiler  $(CC) ($(shell $(CC) -dumpfullversion))'
+	@echo 'CFLAGS    $(CFLAGS)'
+	@echo 'BLAS      $(if $(findstring GCAM_WITH_BLAS,$(CPPFLAGS)),openblas $(shell $(PKG_CONFIG) --modversion openblas),none: built-in loops)'
+	@echo 'JPEG      $(if $(findstring GCAM_WITH_JPEG,$(CPPFLAGS)),libjpeg $(shell $(PKG_CONFIG) --modversion libjpeg),stb_image)'
+	@echo 'stb_image $(STB_VERSION)'
+	@echo 'install   PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+	@echo 'rooms     $(sort $(notdir $(patsubst %/,%,$(wildcard lib/*/))))'
 
 clean:
 	rm -rf $(BUILD)
 
 help:
-	@echo 'make            library, command and examples, below $(BUILD)/'
-	@echo 'make test       all tests'
+	@echo 'make              library, command and examples, below $(BUILD)/'
+	@echo 'make demo         a small network and a drawn picture, explained; says what to look at'
+	@echo 'make test         all tests (under a minute)'
+	@echo 'make lint         format, rooms, static analysis, symbols and their documentation, sizes'
+	@echo 'make check        test and lint'
+	@echo 'make asan tsan    the tests under AddressSanitizer + UBSan, under ThreadSanitizer'
+	@echo 'make valgrind     the command on the small network under Valgrind'
+	@echo 'make parity       numbers beside PyTorch (needs python3-torch)'
+	@echo 'make bench        times and memory, beside PyTorch where it is installed'
+	@echo 'make format       clang-format over all sources'
+	@echo 'make docs         reference manual by doxygen, $(BUILD)/docs/html'
+	@echo 'make install      to PREFIX=$(PREFIX), below DESTDIR'
+	@echo 'make uninstall    removes what install wrote'
+	@echo 'make showconfig   what this build uses'
+	@echo 'make clean        removes $(BUILD)/'
+	@echo
+	@echo 'Variables: CC CFLAGS LDFLAGS PREFIX DESTDIR SANITIZE=address,undefined WITH_BLAS=auto|yes|no WITH_JPEG=auto|yes|no V=1'
 
+-include tools/bench/bench.mk tools/parity/parity.mk tests/fuzz/fuzz.mk
 -include $(LIB_OBJECTS:.o=.d) $(TOOL_OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d)

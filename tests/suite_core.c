@@ -12,8 +12,8 @@
 #include <string.h>
 
 START_TEST(every_status_has_a_text) {
-#define HAS_TEXT(name, value, text)                                                                                    \
-    ck_assert_str_eq(gcam_status_text(GCAM_##name), text);                                                             \
+#define HAS_TEXT(name, value, text)                        \
+    ck_assert_str_eq(gcam_status_text(GCAM_##name), text); \
     ck_assert_str_eq(gcam_status_name(GCAM_##name), #name);
     GCAM_STATUS_MAP(HAS_TEXT)
 #undef HAS_TEXT
@@ -89,11 +89,15 @@ END_TEST
 START_TEST(half_floats_round_trip) {
     for (uint32_t bits = 0; bits < 65536; bits++) {
         float value = gcam__half_to_float((uint16_t)bits);
-        if (isnan(value)) ck_assert(isnan(gcam__half_to_float(gcam__float_to_half(value))));
-        else ck_assert_uint_eq(gcam__float_to_half(value), bits);
+        if (isnan(value))
+            ck_assert(isnan(gcam__half_to_float(gcam__float_to_half(value))));
+        else
+            ck_assert_uint_eq(gcam__float_to_half(value), bits);
         value = gcam__bfloat_to_float((uint16_t)bits);
-        if (isnan(value)) ck_assert(isnan(gcam__bfloat_to_float(gcam__float_to_bfloat(value))));
-        else ck_assert_uint_eq(gcam__float_to_bfloat(value), bits);
+        if (isnan(value))
+            ck_assert(isnan(gcam__bfloat_to_float(gcam__float_to_bfloat(value))));
+        else
+            ck_assert_uint_eq(gcam__float_to_bfloat(value), bits);
     }
     ck_assert_uint_eq(gcam__float_to_half(65504.0f), 0x7BFF);
     ck_assert_uint_eq(gcam__float_to_half(65519.0f), 0x7BFF);

@@ -18,6 +18,7 @@
 extern "C" {
 #endif
 
+/* GCAM_API marks what the library exports, GCAM_NODISCARD results that must be looked at. */
 #if defined(__GNUC__)
 #define GCAM_API __attribute__((visibility("default")))
 #define GCAM_NODISCARD __attribute__((warn_unused_result))
@@ -32,18 +33,18 @@ extern "C" {
 #define GCAM_VERSION_PATCH 0
 
 /** Every status with its value and its sentence, so that the enum and the text cannot drift apart. */
-#define GCAM_STATUS_MAP(X)                                                                                             \
-    X(OK, 0, "no error")                                                                                               \
-    X(ERR_ARGUMENT, -1, "an argument is missing or out of range")                                                      \
-    X(ERR_NOMEM, -2, "out of memory")                                                                                  \
-    X(ERR_IO, -3, "a file cannot be opened, read or written")                                                          \
-    X(ERR_FORMAT, -4, "a file is damaged or is not what its first bytes claim")                                        \
-    X(ERR_UNSUPPORTED, -5, "the input is valid, but this version does not handle it")                                  \
-    X(ERR_SHAPE, -6, "shapes do not fit together")                                                                     \
-    X(ERR_NOT_FOUND, -7, "no such layer, class, method, tensor or file entry")                                         \
-    X(ERR_NUMERIC, -8, "NaN or infinity in weights, input or result")                                                  \
-    X(ERR_CANCELED, -9, "the call was canceled")                                                                       \
-    X(ERR_LIMIT, -10, "a safety limit was exceeded")                                                                   \
+#define GCAM_STATUS_MAP(X)                                                            \
+    X(OK, 0, "no error")                                                              \
+    X(ERR_ARGUMENT, -1, "an argument is missing or out of range")                     \
+    X(ERR_NOMEM, -2, "out of memory")                                                 \
+    X(ERR_IO, -3, "a file cannot be opened, read or written")                         \
+    X(ERR_FORMAT, -4, "a file is damaged or is not what its first bytes claim")       \
+    X(ERR_UNSUPPORTED, -5, "the input is valid, but this version does not handle it") \
+    X(ERR_SHAPE, -6, "shapes do not fit together")                                    \
+    X(ERR_NOT_FOUND, -7, "no such layer, class, method, tensor or file entry")        \
+    X(ERR_NUMERIC, -8, "NaN or infinity in weights, input or result")                 \
+    X(ERR_CANCELED, -9, "the call was canceled")                                      \
+    X(ERR_LIMIT, -10, "a safety limit was exceeded")                                  \
     X(ERR_STATE, -11, "the call does not fit the object's state")
 
 /** Result of every fallible function. */
@@ -55,10 +56,10 @@ typedef enum gcam_status {
 
 /** What went wrong last in the calling thread. */
 typedef struct gcam_error {
-    gcam_status status;  /**< GCAM_OK if nothing failed yet in this thread */
-    int64_t offset;      /**< byte offset in the file at fault; -1 where no offset applies */
-    char where[64];      /**< the function or reader that noticed */
-    char message[512];   /**< one sentence: the thing, what was found, what was expected */
+    gcam_status status; /**< GCAM_OK if nothing failed yet in this thread */
+    int64_t offset;     /**< byte offset in the file at fault; -1 where no offset applies */
+    char where[64];     /**< the function or reader that noticed */
+    char message[512];  /**< one sentence: the thing, what was found, what was expected */
 } gcam_error;
 
 /** The calling thread's last error. Never NULL; valid until the thread's next failing call. Thread-safe. */
@@ -73,11 +74,17 @@ GCAM_API const char *gcam_status_name(gcam_status status);
 /** Version of the linked library, such as "0.1.0". A static string. */
 GCAM_API const char *gcam_version(void);
 
+/** The best instruction set that this processor and the library share: "AVX-512", "AVX2 + FMA", "NEON" or "plain C". A static string. */
+GCAM_API const char *gcam_cpu_name(void);
+
+/** Processors that affinity and the container's limits allow this process: the number of threads a session takes by itself. */
+GCAM_API int gcam_cpu_count(void);
+
 /** Which kernels a session may use. All give the same results within rounding. */
 typedef enum gcam_kernels {
-    GCAM_KERNELS_AUTO = 0,  /**< the fastest for this processor */
-    GCAM_KERNELS_BLAS = 1,  /**< im2col and OpenBLAS */
-    GCAM_KERNELS_PLAIN = 2  /**< portable C loops */
+    GCAM_KERNELS_AUTO = 0, /**< the fastest for this processor */
+    GCAM_KERNELS_BLAS = 1, /**< im2col and OpenBLAS */
+    GCAM_KERNELS_PLAIN = 2 /**< portable C loops */
 } gcam_kernels;
 
 /* ---- memory ---------------------------------------------------------------------------------------------------------- */

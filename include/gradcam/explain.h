@@ -23,10 +23,11 @@ typedef struct gcam_method_info {
     int per_pixel;       /**< 1: the raw result has the input's shape; 0: the layer's */
     int is_signed;       /**< 1: the raw result may be negative */
 } gcam_method_info;
+/** Number of methods. */
 GCAM_API size_t gcam_method_count(void);
-/** NULL past the end. */
+/** Method by position; NULL past the end. */
 GCAM_API const gcam_method_info *gcam_method_at(size_t index);
-/** NULL if there is no such method. */
+/** Method by id; NULL if there is none. */
 GCAM_API const gcam_method_info *gcam_method_find(const char *id);
 
 /* ---- targets ---------------------------------------------------------------------------------------------------------- */
@@ -39,12 +40,14 @@ typedef enum gcam_target_kind {
     GCAM_TARGET_DIFFERENCE       /**< z_c - z_d: "why c rather than d" */
 } gcam_target_kind;
 
+/** A target: the kind of score and its classes. */
 typedef struct gcam_target {
     gcam_target_kind kind;
     int class_index; /**< c; GCAM_TOP_CLASS for the best class */
     int other_index; /**< d of GCAM_TARGET_DIFFERENCE */
 } gcam_target;
 
+/** Stands for the class with the largest output. */
 #define GCAM_TOP_CLASS (-1)
 
 /* ---- explaining ------------------------------------------------------------------------------------------------------- */
@@ -61,21 +64,23 @@ typedef enum gcam_profile {
 /** Profile by name ("paper", "pytorch-grad-cam" or "pgc", "captum", "torchcam", "lua"). Errors: NOT_FOUND. */
 GCAM_API gcam_status gcam_profile_find(gcam_profile *out, const char *name);
 
+/** What to explain and how. Zero fields mean the defaults. */
 typedef struct gcam_explain_options {
     size_t struct_size;
     const char *const *methods; /**< ids; default: "gradcam" alone */
     size_t method_count;
     const gcam_target *targets; /**< default: the top class's logit */
     size_t target_count;
-    const char *const *layers;  /**< names for the CAM family; default: the network's target layer */
+    const char *const *layers; /**< names for the CAM family; default: the network's target layer */
     size_t layer_count;
     gcam_profile profile;
-    uint64_t seed;              /**< of methods that draw random numbers */
+    uint64_t seed; /**< of methods that draw random numbers */
 } gcam_explain_options;
 
 /** Fills in the defaults. */
 GCAM_API void gcam_explain_options_defaults(gcam_explain_options *options);
 
+/** A finished explanation: maps, weights, score, diagnostics. Immutable; independent of the session that made it. */
 typedef struct gcam_explanation gcam_explanation;
 
 /** One explanation of one photo: the first method, target and layer of `options`. Session of batch 1.
@@ -88,9 +93,9 @@ GCAM_API gcam_status gcam_explain(gcam_explanation **out, gcam_session *s, const
 GCAM_API gcam_status gcam_explain_many(gcam_explanation ***out, size_t *count, gcam_session *s, const gcam_image *photo,
                                        const gcam_explain_options *options);
 /** The same for a preprocessed float tensor (the session's input shape); image `index` of the batch is explained. */
-GCAM_API gcam_status gcam_explain_tensor(gcam_explanation ***out, size_t *count, gcam_session *s, const gcam_tensor *input,
-                                         int64_t index, const gcam_explain_options *options);
-/** NULL is fine. */
+GCAM_API gcam_status gcam_explain_tensor(gcam_explanation ***out, size_t *count, gcam_session *s,
+                                         const gcam_tensor *input, int64_t index, const gcam_explain_options *options);
+/** Frees one explanation of gcam_explain(); NULL is fine. */
 GCAM_API void gcam_explanation_free(gcam_explanation *e);
 /** Frees an array of gcam_explain_many() with all that is in it; NULL is fine. */
 GCAM_API void gcam_explanations_free(gcam_explanation **list, size_t count);
@@ -103,10 +108,13 @@ GCAM_API const gcam_tensor *gcam_explanation_raw(const gcam_explanation *e);
 GCAM_API const gcam_tensor *gcam_explanation_map(const gcam_explanation *e);
 /** The channel weights alpha_k (`*count` of them); NULL for methods that have none. */
 GCAM_API const float *gcam_explanation_weights(const gcam_explanation *e, size_t *count);
+/** The method's row in the table of methods. */
 GCAM_API const gcam_method_info *gcam_explanation_method(const gcam_explanation *e);
-GCAM_API const char *gcam_explanation_layer(const gcam_explanation *e); /**< NULL for methods of pixels */
+GCAM_API const char *gcam_explanation_layer(const gcam_explanation *e);         /**< NULL for methods of pixels */
 GCAM_API const gcam_target *gcam_explanation_target(const gcam_explanation *e); /**< with the class filled in */
+/** Index of the explained class. */
 GCAM_API int gcam_explanation_class(const gcam_explanation *e);
+/** Label of the explained class. */
 GCAM_API const char *gcam_explanation_label(const gcam_explanation *e);
 GCAM_API double gcam_explanation_score(const gcam_explanation *e);       /**< value of the target */
 GCAM_API double gcam_explanation_probability(const gcam_explanation *e); /**< p_c */

@@ -14,11 +14,14 @@
 extern "C" {
 #endif
 
+/** An immutable network with its weights. Any number of threads may use it. */
 typedef struct gcam_network gcam_network;
+/** One thread's work on a network: plan, activations, gradients, hooks. */
 typedef struct gcam_session gcam_session;
 
 /* ---- building -------------------------------------------------------------------------------------------------------- */
 
+/** A network in the making. */
 typedef struct gcam_builder gcam_builder;
 
 /** Handle of a layer inside one builder; its value is the layer's index in the finished network. Negative: a failed call. */
@@ -34,24 +37,36 @@ GCAM_API void gcam_builder_free(gcam_builder *b);
 
 /** Image input of `c` channels; `h` x `w` is the usual size, other sizes are allowed where the layers' shapes allow them. */
 GCAM_API gcam_node gcam_input(gcam_builder *b, const char *name, int64_t c, int64_t h, int64_t w);
+/** 2-D convolution: N C H W -> N K P Q. */
 GCAM_API gcam_node gcam_conv2d(gcam_builder *b, const char *name, gcam_node x, const gcam_conv2d_params *params);
+/** Fully connected: (..., C) -> (..., K). */
 GCAM_API gcam_node gcam_linear(gcam_builder *b, const char *name, gcam_node x, const gcam_linear_params *params);
+/** max(0, x). */
 GCAM_API gcam_node gcam_relu(gcam_builder *b, const char *name, gcam_node x);
-GCAM_API gcam_node gcam_leaky_relu(gcam_builder *b, const char *name, gcam_node x, const gcam_leaky_relu_params *params);
+/** x for x > 0, slope x otherwise. */
+GCAM_API gcam_node gcam_leaky_relu(gcam_builder *b, const char *name, gcam_node x,
+                                   const gcam_leaky_relu_params *params);
+/** Maximum of each window: N C H W -> N C P Q. */
 GCAM_API gcam_node gcam_max_pool(gcam_builder *b, const char *name, gcam_node x, const gcam_pool_params *params);
+/** Mean of each window: N C H W -> N C P Q. */
 GCAM_API gcam_node gcam_avg_pool(gcam_builder *b, const char *name, gcam_node x, const gcam_pool_params *params);
 /** Mean over H x W: N C H W -> N C 1 1. */
 GCAM_API gcam_node gcam_global_avg_pool(gcam_builder *b, const char *name, gcam_node x);
+/** Means over a fixed grid of cells: N C H W -> N C P Q. */
 GCAM_API gcam_node gcam_adaptive_avg_pool(gcam_builder *b, const char *name, gcam_node x,
                                           const gcam_adaptive_pool_params *params);
+/** Batch normalisation with the stored statistics. */
 GCAM_API gcam_node gcam_batchnorm(gcam_builder *b, const char *name, gcam_node x, const gcam_batchnorm_params *params);
 /** Identity at inference. */
 GCAM_API gcam_node gcam_dropout(gcam_builder *b, const char *name, gcam_node x);
 /** N C H W -> N x CHW. */
 GCAM_API gcam_node gcam_flatten(gcam_builder *b, const char *name, gcam_node x);
-GCAM_API gcam_node gcam_concat(gcam_builder *b, const char *name, const gcam_node *x, int count, const gcam_axis_params *params);
+/** `count` values joined along one dimension. */
+GCAM_API gcam_node gcam_concat(gcam_builder *b, const char *name, const gcam_node *x, int count,
+                               const gcam_axis_params *params);
 /** Sum of two values of one shape. */
 GCAM_API gcam_node gcam_add(gcam_builder *b, const char *name, gcam_node x, gcam_node y);
+/** exp(x) / sum exp(x) along one dimension. */
 GCAM_API gcam_node gcam_softmax(gcam_builder *b, const char *name, gcam_node x, const gcam_axis_params *params);
 
 /** Any layer by its operation's name ("conv2d"), with `params` the struct of that operation or NULL. */
@@ -81,30 +96,34 @@ GCAM_API void gcam_network_free(gcam_network *network);
 /** What one layer is. Pointers are borrowed from the network. */
 typedef struct gcam_layer_info {
     const char *name;
-    const char *op;      /**< "conv2d", "relu", ... */
+    const char *op; /**< "conv2d", "relu", ... */
     int input_count;
-    const int *inputs;   /**< indices of the layers it reads */
-    gcam_shape shape;    /**< of its output, at batch 1 and the network's usual input size */
-    int64_t parameters;  /**< number of weights */
-    int64_t multiplies;  /**< multiply-adds at that size */
+    const int *inputs;  /**< indices of the layers it reads */
+    gcam_shape shape;   /**< of its output, at batch 1 and the network's usual input size */
+    int64_t parameters; /**< number of weights */
+    int64_t multiplies; /**< multiply-adds at that size */
 } gcam_layer_info;
 
+/** Number of layers, the input included. */
 GCAM_API int gcam_network_layer_count(const gcam_network *network);
 /** Fills `info` for layer `index`. Errors: ARGUMENT. */
 GCAM_API gcam_status gcam_network_layer(const gcam_network *network, int index, gcam_layer_info *info);
 /** Index of a layer by name or alias; -1 if there is none. */
 GCAM_API int gcam_network_find(const gcam_network *network, const char *name);
-/** Indices of the input, the output, and the default layer for class activation maps (-1: none has spatial extent). */
+/** Index of the input. */
 GCAM_API int gcam_network_input(const gcam_network *network);
+/** Index of the output. */
 GCAM_API int gcam_network_output(const gcam_network *network);
+/** Index of the default layer for class activation maps; -1 where none has spatial extent. */
 GCAM_API int gcam_network_target(const gcam_network *network);
 
 /* ---- sessions -------------------------------------------------------------------------------------------------------- */
 
+/** Options of a session. Zero fields mean the defaults. */
 typedef struct gcam_session_options {
     size_t struct_size;
-    int64_t batch;        /**< N; default 1 */
-    int64_t height;       /**< input size; default: the network's usual one */
+    int64_t batch;  /**< N; default 1 */
+    int64_t height; /**< input size; default: the network's usual one */
     int64_t width;
     int threads;          /**< default: all processors that affinity and the container's limits allow */
     gcam_kernels kernels; /**< default AUTO */
@@ -120,13 +139,17 @@ GCAM_API void gcam_session_options_defaults(gcam_session_options *options);
  */
 GCAM_API gcam_status gcam_session_create_network(gcam_session **out, const gcam_network *network,
                                                  const gcam_session_options *options);
-/** NULL is fine. Not while a call on this session runs. */
+/** Frees a session; NULL is fine. Not while a call on this session runs. */
 GCAM_API void gcam_session_free(gcam_session *s);
+/** The session's network. */
 GCAM_API const gcam_network *gcam_session_network(const gcam_session *s);
 /** Shape of the session's input, N C H W. */
 GCAM_API gcam_shape gcam_session_input_shape(const gcam_session *s);
 /** Bytes of the block that holds activations and gradients, as planned for the last pass (0 before the first). */
 GCAM_API size_t gcam_session_planned_bytes(const gcam_session *s);
+
+/** Name and version of the BLAS that GCAM_KERNELS_BLAS uses, or "none". A static string. */
+GCAM_API const char *gcam_blas_name(void);
 
 /** What gcam_session_watch() keeps of a layer. */
 enum { GCAM_WATCH_ACTIVATION = 1, GCAM_WATCH_GRADIENT = 2 };
@@ -172,18 +195,21 @@ GCAM_API void gcam_session_cancel(gcam_session *s);
 /** When a hook is called; sums are allowed when adding one. */
 typedef enum gcam_hook_when {
     GCAM_HOOK_FORWARD = 1, /**< right after a layer's output was computed; value = activation */
-    GCAM_HOOK_BACKWARD = 2 /**< when a layer's gradient is complete, before the layer itself is passed; value = gradient */
+    GCAM_HOOK_BACKWARD =
+        2 /**< when a layer's gradient is complete, before the layer itself is passed; value = gradient */
 } gcam_hook_when;
 
+/** What a hook is shown. */
 typedef struct gcam_hook_event {
     gcam_hook_when when;
-    const char *layer;   /**< the layer's own name, also where the pattern matched an alias */
+    const char *layer; /**< the layer's own name, also where the pattern matched an alias */
     const char *op;
-    gcam_tensor *value;  /**< N C H W or N x C; may be edited in place during the call, not kept */
+    gcam_tensor *value; /**< N C H W or N x C; may be edited in place during the call, not kept */
 } gcam_hook_event;
 
 /** Returns GCAM_OK to go on; any error ends the pass with that status (GCAM_ERR_CANCELED for a clean stop). */
 typedef gcam_status (*gcam_hook_fn)(const gcam_hook_event *event, void *user);
+/** Names an installed hook, for gcam_hook_remove(). */
 typedef int gcam_hook_id;
 
 /**
@@ -191,8 +217,8 @@ typedef int gcam_hook_id;
  * A backward hook makes backward reach its layers. Several hooks on one layer run in the order they were added; all in the
  * session's own thread. Errors: NOT_FOUND (no layer matches), ARGUMENT, NOMEM.
  */
-GCAM_API gcam_status gcam_hook_add(gcam_session *s, const char *layer_pattern, unsigned when, gcam_hook_fn fn, void *user,
-                                   gcam_hook_id *id);
+GCAM_API gcam_status gcam_hook_add(gcam_session *s, const char *layer_pattern, unsigned when, gcam_hook_fn fn,
+                                   void *user, gcam_hook_id *id);
 /** Removes a hook. Errors: NOT_FOUND. */
 GCAM_API gcam_status gcam_hook_remove(gcam_session *s, gcam_hook_id id);
 

@@ -56,9 +56,10 @@ GCAM_API gcam_status gcam_tensor_table_create(gcam_tensor_table **out);
 /** Adds a copy of `data` (gcam_shape_count() floats) under a new name. Only for tables from gcam_tensor_table_create(). */
 GCAM_API gcam_status gcam_tensor_table_add(gcam_tensor_table *table, const char *name, const gcam_shape *shape,
                                            const float *data);
-/** NULL is fine. Not while a network uses the table. */
+/** Frees a table; NULL is fine. Not while a network uses the table. */
 GCAM_API void gcam_tensor_table_free(gcam_tensor_table *table);
 
+/** Number of tensors. */
 GCAM_API size_t gcam_tensor_table_count(const gcam_tensor_table *table);
 /** Entry by position, in the file's order; NULL past the end. */
 GCAM_API const gcam_tensor_entry *gcam_tensor_table_at(const gcam_tensor_table *table, size_t index);
@@ -69,7 +70,8 @@ GCAM_API const char *gcam_tensor_table_format(const gcam_tensor_table *table);
 /** Value of a key of safetensors' `__metadata__`; NULL if absent. */
 GCAM_API const char *gcam_tensor_table_metadata(const gcam_tensor_table *table, const char *key);
 /** The same by position: 1 and key and value, or 0 past the end. */
-GCAM_API int gcam_tensor_table_metadata_at(const gcam_tensor_table *table, size_t index, const char **key, const char **value);
+GCAM_API int gcam_tensor_table_metadata_at(const gcam_tensor_table *table, size_t index, const char **key,
+                                           const char **value);
 
 /** Writes one entry's values as float32 to `out` (gcam_shape_count() floats), in row-major order. */
 GCAM_API void gcam_tensor_entry_read(const gcam_tensor_entry *entry, float *out);
@@ -111,14 +113,19 @@ typedef enum gcam_pixel_format {
     GCAM_PIXELS_BGRA
 } gcam_pixel_format;
 
+/** Options of the image readers. Zero fields mean the defaults. */
 typedef struct gcam_image_options {
     size_t struct_size;
     int ignore_exif; /**< 1: EXIF orientation is not applied (as torchvision's default loader) */
 } gcam_image_options;
 
-/** Largest side and largest number of pixels that the readers accept. */
+/** Largest side that the readers accept. */
 #define GCAM_IMAGE_MAX_SIDE 16384
+/** Largest number of pixels that the readers accept. */
 #define GCAM_IMAGE_MAX_PIXELS (64 * 1000 * 1000)
+
+/** What decodes pictures in this build: "libjpeg-turbo 2.1.5 (JPEG), stb_image (PNG, BMP)". A static string. */
+GCAM_API const char *gcam_image_readers(void);
 
 /** New black picture. Errors: ARGUMENT, LIMIT, NOMEM. */
 GCAM_API gcam_status gcam_image_create(gcam_image **out, int width, int height);
@@ -128,16 +135,17 @@ GCAM_API gcam_status gcam_image_load(gcam_image **out, const char *path);
 /** The same with options; NULL options are the defaults. */
 GCAM_API gcam_status gcam_image_load_with(gcam_image **out, const char *path, const gcam_image_options *options);
 /** The same from an encoded file in memory. */
-GCAM_API gcam_status gcam_image_load_memory(gcam_image **out, const void *data, size_t size, const gcam_image_options *options);
+GCAM_API gcam_status gcam_image_load_memory(gcam_image **out, const void *data, size_t size,
+                                            const gcam_image_options *options);
 /** Copies the caller's pixels; `stride` is bytes from one row to the next, negative for bottom-up pictures, 0 for packed rows. */
-GCAM_API gcam_status gcam_image_from_pixels(gcam_image **out, const uint8_t *pixels, int width, int height, ptrdiff_t stride,
-                                            gcam_pixel_format format);
+GCAM_API gcam_status gcam_image_from_pixels(gcam_image **out, const uint8_t *pixels, int width, int height,
+                                            ptrdiff_t stride, gcam_pixel_format format);
 /** Writes PNG (or BMP where the path ends in .bmp) to a temporary file that is then renamed. Errors: IO, ARGUMENT, NOMEM. */
 GCAM_API gcam_status gcam_image_save(const gcam_image *image, const char *path);
 /** The same, PNG only, with text chunks (key, value; Latin-1 or UTF-8) for provenance. */
 GCAM_API gcam_status gcam_image_save_with_text(const gcam_image *image, const char *path, const gcam_metadata *text,
                                                size_t text_count);
-/** NULL is fine. */
+/** Frees a picture; NULL is fine. */
 GCAM_API void gcam_image_free(gcam_image *image);
 
 /** Resizes as Pillow's BILINEAR filter does (antialiased when shrinking), bit for bit. Errors: ARGUMENT, LIMIT, NOMEM. */

@@ -17,11 +17,12 @@ extern "C" {
  * Weights: NAME.weight K x C/groups x R x S, and NAME.bias K unless `no_bias`.
  */
 typedef struct gcam_conv2d_params {
-    int64_t out;         /**< K; required */
-    int64_t kernel[2];   /**< R, S; required */
-    int64_t stride[2];   /**< default 1, 1 */
-    int64_t pad[2];      /**< rows added above and below, columns added left and right; default 0, 0 */
-    int64_t pad_end[2];  /**< rows below, columns right *beyond* `pad` (asymmetric padding); default 0, 0; may be negative */
+    int64_t out;       /**< K; required */
+    int64_t kernel[2]; /**< R, S; required */
+    int64_t stride[2]; /**< default 1, 1 */
+    int64_t pad[2];    /**< rows added above and below, columns added left and right; default 0, 0 */
+    int64_t
+        pad_end[2]; /**< rows below, columns right *beyond* `pad` (asymmetric padding); default 0, 0; may be negative */
     int64_t dilation[2]; /**< default 1, 1 */
     int64_t groups;      /**< default 1 */
     int64_t no_bias;     /**< 1: there is no bias */
@@ -35,13 +36,13 @@ typedef struct gcam_linear_params {
 
 /** Max or average pooling over windows of N C H W. */
 typedef struct gcam_pool_params {
-    int64_t kernel[2];        /**< required */
-    int64_t stride[2];        /**< default: the kernel */
-    int64_t pad[2];           /**< smaller than the kernel, so that every window sees a cell; default 0, 0 */
-    int64_t pad_end[2];       /**< beyond `pad`, below and right; default 0, 0 */
-    int64_t dilation[2];      /**< max pooling only; default 1, 1 */
-    int64_t ceil_mode;        /**< 1: round the output size up, as PyTorch does (no window starts in the far padding) */
-    int64_t exclude_pad;      /**< average only: 1 divides by the cells inside the image (count_include_pad = False) */
+    int64_t kernel[2];   /**< required */
+    int64_t stride[2];   /**< default: the kernel */
+    int64_t pad[2];      /**< smaller than the kernel, so that every window sees a cell; default 0, 0 */
+    int64_t pad_end[2];  /**< beyond `pad`, below and right; default 0, 0 */
+    int64_t dilation[2]; /**< max pooling only; default 1, 1 */
+    int64_t ceil_mode;   /**< 1: round the output size up, as PyTorch does (no window starts in the far padding) */
+    int64_t exclude_pad; /**< average only: 1 divides by the cells inside the image (count_include_pad = False) */
 } gcam_pool_params;
 
 /** Adaptive average pooling to a fixed output size: cell p averages rows floor(pH/P) to ceil((p+1)H/P). */

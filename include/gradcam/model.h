@@ -11,6 +11,7 @@
 extern "C" {
 #endif
 
+/** A network with class labels and preprocessing. Immutable; any number of threads may use it. */
 typedef struct gcam_model gcam_model;
 
 /** How a photo becomes the network's input. */
@@ -23,11 +24,11 @@ typedef enum gcam_fit {
 typedef struct gcam_preprocess {
     size_t struct_size;
     gcam_fit fit;
-    int resize;     /**< short side before the crop (FIT_CROP); 0: the crop size */
-    int height;     /**< input size */
+    int resize; /**< short side before the crop (FIT_CROP); 0: the crop size */
+    int height; /**< input size */
     int width;
-    int bgr;        /**< 1: channels in the order blue, green, red */
-    float scale;    /**< 1/255 for values 0..1, 1 for 0..255 */
+    int bgr;     /**< 1: channels in the order blue, green, red */
+    float scale; /**< 1/255 for values 0..1, 1 for 0..255 */
     float mean[3];
     float std[3];
 } gcam_preprocess;
@@ -53,23 +54,26 @@ typedef struct gcam_geometry {
 GCAM_API gcam_status gcam_preprocess_image(gcam_tensor *input, int64_t index, const gcam_image *photo,
                                            const gcam_preprocess *how, gcam_geometry *geometry);
 
+/** What to override when a model is loaded. Zero fields mean the defaults. */
 typedef struct gcam_model_options {
     size_t struct_size;
-    const char *arch;                   /**< architecture id of gcam_arch_at(); default: found from names and shapes */
-    const char *const *labels;          /**< class labels, copied; default: the file's own, ImageNet's for 1000 classes */
+    const char *arch;          /**< architecture id of gcam_arch_at(); default: found from names and shapes */
+    const char *const *labels; /**< class labels, copied; default: the file's own, ImageNet's for 1000 classes */
     size_t label_count;
-    const gcam_preprocess *preprocess;  /**< default: the file's own, or the architecture's */
+    const gcam_preprocess *preprocess; /**< default: the file's own, or the architecture's */
 } gcam_model_options;
 
 /** Loads a checkpoint or model file. NULL options are the defaults. Errors: IO, FORMAT, UNSUPPORTED (no known architecture fits: names the
  * nearest and what differs), SHAPE, NOT_FOUND, NUMERIC (NaN in weights), NOMEM. */
 GCAM_API gcam_status gcam_model_load(gcam_model **out, const char *path, const gcam_model_options *options);
 /** The same from a buffer, borrowed until the model is freed. */
-GCAM_API gcam_status gcam_model_load_memory(gcam_model **out, const void *data, size_t size, const gcam_model_options *options);
+GCAM_API gcam_status gcam_model_load_memory(gcam_model **out, const void *data, size_t size,
+                                            const gcam_model_options *options);
 /** Makes a network of one's own explainable. On success the model owns the network (not its weight table); without
  * options->preprocess, "unit" at the network's usual size. */
-GCAM_API gcam_status gcam_model_from_network(gcam_model **out, gcam_network *network, const gcam_model_options *options);
-/** NULL is fine. Not while a session uses the model. */
+GCAM_API gcam_status gcam_model_from_network(gcam_model **out, gcam_network *network,
+                                             const gcam_model_options *options);
+/** Frees a model; NULL is fine. Not while a session uses the model. */
 GCAM_API void gcam_model_free(gcam_model *model);
 
 /** Writes the self-contained model file: safetensors with graph, labels, preprocessing and source in its metadata.
@@ -80,10 +84,13 @@ GCAM_API gcam_status gcam_model_save(const gcam_model *model, const char *path, 
  * FORMAT: they differ. `hex` (65 bytes, may be NULL) receives the SHA-256. */
 GCAM_API gcam_status gcam_file_check_name(const char *path, int *agrees, char *hex);
 
+/** The model's network. */
 GCAM_API const gcam_network *gcam_model_network(const gcam_model *model);
+/** The model's preprocessing. */
 GCAM_API const gcam_preprocess *gcam_model_preprocess(const gcam_model *model);
 /** Architecture id ("vgg16"), or "custom". */
 GCAM_API const char *gcam_model_arch(const gcam_model *model);
+/** Number of classes. */
 GCAM_API int gcam_model_class_count(const gcam_model *model);
 /** Label of a class, "class N" where none is known; NULL outside the classes. */
 GCAM_API const char *gcam_model_label(const gcam_model *model, int class_index);
@@ -97,6 +104,7 @@ GCAM_API const char *gcam_model_metadata(const gcam_model *model, const char *ke
 GCAM_API gcam_status gcam_network_to_text(char **out, const gcam_network *network);
 /** Makes a network from such text (which people may write by hand) and weights. Errors name the line. */
 GCAM_API gcam_status gcam_network_from_text(gcam_network **out, const char *text, const gcam_tensor_table *weights);
+/** Frees text that the library made; NULL is fine. */
 GCAM_API void gcam_text_free(char *text);
 
 /** A row of the table of architectures. Static strings. */
@@ -106,20 +114,22 @@ typedef struct gcam_arch_info {
     const char *target;     /**< default layer for class activation maps */
     const char *preprocess; /**< name of its preset */
 } gcam_arch_info;
+/** Number of architectures. */
 GCAM_API size_t gcam_arch_count(void);
-/** NULL past the end. */
+/** Architecture by position; NULL past the end. */
 GCAM_API const gcam_arch_info *gcam_arch_at(size_t index);
 
 /** A session for a model; see gcam_session_options in graph.h. The model must outlive it. */
-GCAM_API gcam_status gcam_session_create(gcam_session **out, const gcam_model *model, const gcam_session_options *options);
+GCAM_API gcam_status gcam_session_create(gcam_session **out, const gcam_model *model,
+                                         const gcam_session_options *options);
 /** The session's model; NULL for sessions of a bare network. */
 GCAM_API const gcam_model *gcam_session_model(const gcam_session *s);
 
 /** One of the top classes. */
 typedef struct gcam_prediction {
     int class_index;
-    const char *label;    /**< borrowed from the model */
-    float probability;    /**< softmax of the logits */
+    const char *label; /**< borrowed from the model */
+    float probability; /**< softmax of the logits */
     float logit;
 } gcam_prediction;
 

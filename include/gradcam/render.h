@@ -13,22 +13,25 @@ extern "C" {
 
 /** A colour map. Static strings. */
 typedef struct gcam_colormap_info {
-    const char *name;    /**< "inferno", "jet", ... */
+    const char *name; /**< "inferno", "jet", ... */
     const char *summary;
-    int diverging;       /**< 1: for signed maps, neutral in the middle */
+    int diverging; /**< 1: for signed maps, neutral in the middle */
 } gcam_colormap_info;
+/** Number of colour maps. */
 GCAM_API size_t gcam_colormap_count(void);
-/** NULL past the end. */
+/** Colour map by position; NULL past the end. */
 GCAM_API const gcam_colormap_info *gcam_colormap_at(size_t index);
 /** Colour of `v` in 0..1 (clamped). Errors: NOT_FOUND. */
 GCAM_API gcam_status gcam_colormap_color(const char *name, double v, uint8_t rgb[3]);
 
+/** How pictures look. Zero fields mean the defaults. */
 typedef struct gcam_render_options {
     size_t struct_size;
-    const char *colormap;  /**< default: a perceptually ordered one, safe for the colour-blind; a diverging one for signed maps */
-    double alpha;          /**< share of the map's colour in an overlay, 0 < alpha <= 1; default 0.5 */
-    int columns;           /**< terminal: width in characters; default 80 */
-    int plain;             /**< terminal: 1 uses ASCII characters without colour */
+    const char *
+        colormap; /**< default: a perceptually ordered one, safe for the colour-blind; a diverging one for signed maps */
+    double alpha; /**< share of the map's colour in an overlay, 0 < alpha <= 1; default 0.5 */
+    int columns;  /**< terminal: width in characters; default 80 */
+    int plain;    /**< terminal: 1 uses ASCII characters without colour */
 } gcam_render_options;
 
 /** The photo with the map over the region that the network saw, the rest dimmed. Errors: ARGUMENT, NOT_FOUND (colour map), NOMEM. */
@@ -36,8 +39,8 @@ GCAM_API gcam_status gcam_render_overlay(gcam_image **out, const gcam_image *pho
                                          const gcam_render_options *options);
 
 /** One sheet: the photo and all maps side by side, with captions and a colour bar. */
-GCAM_API gcam_status gcam_render_sheet(gcam_image **out, const gcam_image *photo, gcam_explanation *const *list, size_t count,
-                                       const gcam_render_options *options);
+GCAM_API gcam_status gcam_render_sheet(gcam_image **out, const gcam_image *photo, gcam_explanation *const *list,
+                                       size_t count, const gcam_render_options *options);
 
 /** A picture as text for a terminal (half blocks, 24-bit colour); free with gcam_text_free(). */
 GCAM_API gcam_status gcam_render_terminal(char **out, const gcam_image *picture, const gcam_render_options *options);

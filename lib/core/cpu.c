@@ -1,6 +1,8 @@
 /* Processor features. */
 #include "core/cpu.h"
 
+#include "core/threads.h"
+
 gcam__isa gcam__cpu_isa(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
@@ -17,4 +19,12 @@ gcam__isa gcam__cpu_isa(void) {
 const char *gcam__isa_name(gcam__isa isa) {
     static const char *const names[] = {"plain C", "AVX2 + FMA", "AVX-512", "NEON"};
     return names[isa];
+}
+
+const char *gcam_cpu_name(void) {
+    return gcam__isa_name(gcam__cpu_isa());
+}
+
+int gcam_cpu_count(void) {
+    return gcam__cpu_count();
 }

@@ -27,7 +27,7 @@ uint16_t gcam__float_to_half(float value) {
     uint32_t bits = bits_of(value), sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7FFFFFFFu;
     if (magnitude > 0x7F800000u) return (uint16_t)(sign | 0x7E00u);  /* NaN, quiet */
     if (magnitude >= 0x477FF000u) return (uint16_t)(sign | 0x7C00u); /* rounds to 2^16: infinity */
-    if (magnitude < 0x38800000u) {                                  /* below 2^-14: subnormal, in units of 2^-24 */
+    if (magnitude < 0x38800000u) {                                   /* below 2^-14: subnormal, in units of 2^-24 */
         float scaled = float_of(magnitude) + 0.5f; /* adding 2^-1 leaves 2^-24 as the last bit, rounded to even */
         return (uint16_t)(sign | (bits_of(scaled) - bits_of(0.5f)));
     }

@@ -44,7 +44,8 @@ static void *counted_allocate(size_t size, void *context) {
     size_t bytes = __atomic_add_fetch(&count->bytes, size, __ATOMIC_RELAXED);
     size_t peak = __atomic_load_n(&count->peak, __ATOMIC_RELAXED);
     while (bytes > peak
-           && !__atomic_compare_exchange_n(&count->peak, &peak, bytes, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+           && !__atomic_compare_exchange_n(&count->peak, &peak, bytes, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
     return block;
 }
 
@@ -128,7 +129,8 @@ gcam_status gcam__grow(void **array, size_t count, size_t *capacity, size_t elem
     if (count < *capacity) return GCAM_OK;
     size_t wanted = *capacity ? 2 * *capacity : 8;
     size_t bytes;
-    if (!gcam__size_mul(wanted, element_size, &bytes)) return gcam__fail(GCAM_ERR_LIMIT, "memory", "an array outgrows memory");
+    if (!gcam__size_mul(wanted, element_size, &bytes))
+        return gcam__fail(GCAM_ERR_LIMIT, "memory", "an array outgrows memory");
     void *grown = gcam__resize(*array, bytes);
     if (!grown) return GCAM_ERR_NOMEM;
     *array = grown;

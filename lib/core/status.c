@@ -11,7 +11,8 @@ const gcam_error *gcam_last_error(void) {
     return &last_error;
 }
 
-static gcam_status record(gcam_status status, const char *where, int64_t offset, const char *format, va_list arguments) {
+static gcam_status record(gcam_status status, const char *where, int64_t offset, const char *format,
+                          va_list arguments) {
     char message[sizeof last_error.message]; /* arguments may point into last_error itself */
     vsnprintf(message, sizeof message, format, arguments);
     last_error.status = status;
@@ -46,8 +47,8 @@ gcam_status gcam__fail_prefix(const char *prefix) {
 
 const char *gcam_status_text(gcam_status status) {
     switch (status) {
-#define TEXT_CASE(name, value, text)                                                                                   \
-    case GCAM_##name:                                                                                                  \
+#define TEXT_CASE(name, value, text) \
+    case GCAM_##name:                \
         return text;
         GCAM_STATUS_MAP(TEXT_CASE)
 #undef TEXT_CASE
@@ -57,8 +58,8 @@ const char *gcam_status_text(gcam_status status) {
 
 const char *gcam_status_name(gcam_status status) {
     switch (status) {
-#define NAME_CASE(name, value, text)                                                                                   \
-    case GCAM_##name:                                                                                                  \
+#define NAME_CASE(name, value, text) \
+    case GCAM_##name:                \
         return #name;
         GCAM_STATUS_MAP(NAME_CASE)
 #undef NAME_CASE

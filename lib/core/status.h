@@ -17,10 +17,10 @@ gcam_status gcam__fail_at(gcam_status status, const char *where, int64_t offset,
 gcam_status gcam__fail_prefix(const char *prefix);
 
 /* Returns from the calling function when a call fails. */
-#define GCAM_TRY(call)                                                                                                 \
-    do {                                                                                                               \
-        gcam_status gcam__try_status = (call);                                                                         \
-        if (gcam__try_status != GCAM_OK) return gcam__try_status;                                                      \
+#define GCAM_TRY(call)                                            \
+    do {                                                          \
+        gcam_status gcam__try_status = (call);                    \
+        if (gcam__try_status != GCAM_OK) return gcam__try_status; \
     } while (0)
 
 #endif

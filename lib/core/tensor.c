@@ -14,8 +14,10 @@ int64_t gcam_shape_count(const gcam_shape *shape) {
     int empty = 0; /* a later negative size must still be seen */
     for (int i = 0; i < shape->rank; i++) {
         if (shape->dim[i] < 0) return -1;
-        if (shape->dim[i] == 0) empty = 1;
-        else if (__builtin_mul_overflow(count, shape->dim[i], &count)) return -1;
+        if (shape->dim[i] == 0)
+            empty = 1;
+        else if (__builtin_mul_overflow(count, shape->dim[i], &count))
+            return -1;
     }
     return empty ? 0 : count;
 }
@@ -27,7 +29,8 @@ int gcam_shape_equal(const gcam_shape *a, const gcam_shape *b) {
 static gcam_status make(gcam_tensor **out, const gcam_shape *shape, float *data) {
     *out = NULL;
     int64_t count = gcam_shape_count(shape);
-    if (count < 0) return gcam__fail(GCAM_ERR_ARGUMENT, "tensor", "a tensor's shape has a negative size or too many elements");
+    if (count < 0)
+        return gcam__fail(GCAM_ERR_ARGUMENT, "tensor", "a tensor's shape has a negative size or too many elements");
     gcam_tensor *tensor = gcam__calloc(1, sizeof *tensor);
     if (!tensor) return GCAM_ERR_NOMEM;
     tensor->shape = *shape;

@@ -27,9 +27,9 @@ struct gcam__pool {
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
     job job;
-    atomic_int_fast64_t next;   /* first unit that nobody has taken */
-    atomic_uint generation;     /* counts jobs; workers wait for it to change */
-    atomic_int busy;            /* workers that have not finished the current job */
+    atomic_int_fast64_t next; /* first unit that nobody has taken */
+    atomic_uint generation;   /* counts jobs; workers wait for it to change */
+    atomic_int busy;          /* workers that have not finished the current job */
     int stop;
 };
 

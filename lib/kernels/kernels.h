@@ -77,16 +77,18 @@ gcam__conv_algorithm gcam__conv_choose(const gcam__compute *compute, const gcam_
 const char *gcam__conv_algorithm_name(gcam__conv_algorithm algorithm);
 /* Bytes of weights prepared for an algorithm (0: it takes them as they are), and the preparation itself. */
 size_t gcam__conv_prepared_bytes(const gcam__compute *compute, const gcam__conv *conv, gcam__conv_algorithm algorithm);
-void gcam__conv_prepare(const gcam__compute *compute, const gcam__conv *conv, gcam__conv_algorithm algorithm, const float *w,
-                        void *prepared);
+void gcam__conv_prepare(const gcam__compute *compute, const gcam__conv *conv, gcam__conv_algorithm algorithm,
+                        const float *w, void *prepared);
 /* Bytes of scratch for all workers together. */
 size_t gcam__conv_forward_scratch(const gcam__compute *compute, const gcam__conv *conv, gcam__conv_algorithm algorithm);
 /* y = x * w, through the epilogue. `prepared` as made by gcam__conv_prepare (NULL where it needs no bytes). */
-void gcam__conv_forward(const gcam__compute *compute, const gcam__conv *conv, gcam__conv_algorithm algorithm, const float *x,
-                        const float *w, const void *prepared, const gcam__epilogue *epilogue, float *y, void *scratch);
+void gcam__conv_forward(const gcam__compute *compute, const gcam__conv *conv, gcam__conv_algorithm algorithm,
+                        const float *x, const float *w, const void *prepared, const gcam__epilogue *epilogue, float *y,
+                        void *scratch);
 
 /* Bytes of scratch for either backward function; `algorithm` is the forward's. */
-size_t gcam__conv_backward_scratch(const gcam__compute *compute, const gcam__conv *conv, gcam__conv_algorithm algorithm);
+size_t gcam__conv_backward_scratch(const gcam__compute *compute, const gcam__conv *conv,
+                                   gcam__conv_algorithm algorithm);
 /* dx = the adjoint of the convolution applied to dy (overwrites dx). `algorithm` and `prepared` are the forward's: the same
  * prepared weights serve both directions. */
 void gcam__conv_backward_data(const gcam__compute *compute, const gcam__conv *conv, gcam__conv_algorithm algorithm,
@@ -108,7 +110,8 @@ typedef struct gcam__pool2d {
  * `index` (may be NULL) receives the winner's position row * W + column in its plane. */
 void gcam__max_pool(const gcam__compute *compute, const gcam__pool2d *g, const float *x, float *y, int32_t *index);
 /* dx = 0, then dx[index] += dy. */
-void gcam__max_pool_backward(const gcam__compute *compute, const gcam__pool2d *g, const float *dy, const int32_t *index, float *dx);
+void gcam__max_pool_backward(const gcam__compute *compute, const gcam__pool2d *g, const float *dy, const int32_t *index,
+                             float *dx);
 /* Average; with ceil_mode and padding the divisor counts cells up to H + pad (PyTorch's rule), or inside only. */
 void gcam__avg_pool(const gcam__compute *compute, const gcam__pool2d *g, const float *x, float *y);
 void gcam__avg_pool_backward(const gcam__compute *compute, const gcam__pool2d *g, const float *dy, float *dx);
@@ -121,12 +124,13 @@ void gcam__adaptive_avg_pool_backward(const gcam__compute *compute, const gcam__
 /* y = max(x, 0) (NaN stays NaN), y may be x; bit i of `mask` (may be NULL; (count + 7) / 8 bytes) = x[i] > 0. */
 void gcam__relu(const gcam__compute *compute, const float *x, float *y, uint8_t *mask, int64_t count);
 /* y = x for x > 0, slope x otherwise; y may be x. */
-void gcam__leaky_relu(const gcam__compute *compute, const float *x, float *y, uint8_t *mask, int64_t count, float slope);
+void gcam__leaky_relu(const gcam__compute *compute, const float *x, float *y, uint8_t *mask, int64_t count,
+                      float slope);
 /* y = a + b; y may be a or b. */
 void gcam__add(const gcam__compute *compute, const float *a, const float *b, float *y, int64_t count);
 /* y[plane] = x[plane] * scale[plane % channels] + shift[plane % channels]; y may be x; shift may be NULL. */
-void gcam__scale_shift(const gcam__compute *compute, const float *x, float *y, int64_t planes, int64_t size, int64_t channels,
-                       const float *scale, const float *shift);
+void gcam__scale_shift(const gcam__compute *compute, const float *x, float *y, int64_t planes, int64_t size,
+                       int64_t channels, const float *scale, const float *shift);
 /* Index of the first element that is NaN or infinite; -1 if all are finite. */
 int64_t gcam__find_nonfinite(const gcam__compute *compute, const float *x, int64_t count);
 

@@ -1,0 +1,39 @@
+/* The house itself: the linters can fail, public headers stand alone, and what `make install` writes can be used.
+ * The checks are shell scripts in tests/scripts; each prints what was wrong. */
+#include "support/process.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+Suite *house_suite(void);
+
+static void expect_script_passes(const char *name) {
+    char command[256];
+    snprintf(command, sizeof command, "sh tests/scripts/%s.sh %s", name, test_build_folder());
+    process_result result;
+    process_run(&result, command);
+    if (strncmp(result.out, "skipped:", 8) == 0) printf("%s", result.out);
+    ck_assert_msg(result.exit_code == 0, "%s:\n%s%s", command, result.out, result.err);
+    process_free(&result);
+}
+
+START_TEST(lint_can_fail) {
+    expect_script_passes("lint_can_fail");
+}
+END_TEST
+
+START_TEST(headers_stand_alone) {
+    expect_script_passes("headers");
+}
+END_TEST
+
+Suite *house_suite(void) {
+    Suite *suite = suite_create("house");
+    TCase *tcase = tcase_create("scripts");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, lint_can_fail);
+    tcase_add_test(tcase, headers_stand_alone);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
