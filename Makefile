@@ -22,6 +22,8 @@ WARNINGS := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wvla -Wstrict-prototypes 
             -Wwrite-strings -Wundef -Wno-missing-field-initializers
 override CPPFLAGS += -D_GNU_SOURCE -Iinclude -Ilib
 STB_CFLAGS := $(shell $(PKG_CONFIG) --cflags stb 2>/dev/null || echo -I/usr/include/stb)
+STB_IMAGE := $(firstword $(wildcard $(patsubst -I%,%/stb_image.h,$(STB_CFLAGS))))
+STB_CFLAGS += -DGCAM_STB_MINOR=$(or $(shell sed -n '1s/.* v2\.\([0-9]*\).*/\1/p' $(STB_IMAGE) /dev/null),0)
 LIBS := -lm -pthread
 PC_REQUIRES :=
 
