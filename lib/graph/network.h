@@ -1,0 +1,68 @@
+/* The inside of a network: nodes in topological order (a node's inputs come before it), weights bound, shapes at the usual size. */
+#ifndef GCAM_GRAPH_NETWORK_H
+#define GCAM_GRAPH_NETWORK_H
+
+#include "gradcam/graph.h"
+#include "layers/layer.h"
+
+#include <pthread.h>
+
+enum { GCAM__MAX_NODES = 65536, GCAM__MAX_NAME = 255 };
+
+typedef struct gcam__node {
+    gcam__layer layer;
+    char *name;
+    char *weights_from;               /* prefix of the weights' names; NULL: the layer's own name */
+    int *inputs;
+    int input_count;
+    gcam_shape shape;                 /* at batch 1 and the usual input size */
+    int parameter[GCAM__MAX_WEIGHTS]; /* index in the network's parameters; -1: absent */
+} gcam__node;
+
+/* A weight by its full name; layers that share it point to the same one. */
+typedef struct gcam__parameter {
+    char *name;
+    gcam_tensor value; /* a view of the weight table, or owned where its type or layout had to be converted */
+} gcam__parameter;
+
+/* Weights that an operation has prepared for its kernel, made once and shared by all sessions. */
+typedef struct gcam__prepared {
+    int node;
+    size_t bytes;
+    gcam_kernels kernels;
+    void *data;
+} gcam__prepared;
+
+/* A name or alias of a node. */
+typedef struct gcam__name {
+    char *text; /* borrowed from the node for its own name, owned for an alias */
+    int node;
+    int is_alias;
+} gcam__name;
+
+struct gcam_network {
+    gcam__node *nodes;
+    int count;
+    gcam__name *names; /* in the order of their declaration */
+    size_t name_count, name_capacity;
+    int *name_table;   /* open addressing: index into names + 1; 0 is free */
+    size_t name_table_size;
+    gcam__parameter *parameters;
+    size_t parameter_count, parameter_capacity;
+    int input, output, target;
+    pthread_mutex_t lock; /* guards `prepared` */
+    gcam__prepared *prepared;
+    size_t prepared_count, prepared_capacity;
+};
+
+/* Adds a name or alias. Errors: ARGUMENT (taken), NOMEM. */
+gcam_status gcam__network_add_name(gcam_network *network, const char *text, int node, int is_alias);
+
+/* Infers the shapes of all nodes for an input; `shapes` has network->count elements. Errors: SHAPE. */
+gcam_status gcam__network_infer(const gcam_network *network, const gcam_shape *input, gcam_shape *shapes);
+
+/* The prepared weights of a node for these shapes, made on first use; `*out` = NULL where the operation prepares none. */
+gcam_status gcam__network_prepare(const gcam_network *network, int node, const gcam__compute *compute, const gcam_shape *in,
+                                  const gcam_shape *out_shape, const void **out);
+
+#endif
