@@ -48,18 +48,20 @@ static int failed(const gcam_builder *b) {
 static gcam_status check_name(const char *name) {
     if (!name || !*name) return gcam__fail(GCAM_ERR_ARGUMENT, "builder", "a layer needs a name");
     if (strlen(name) > GCAM__MAX_NAME)
-        return gcam__fail(GCAM_ERR_LIMIT, "builder", "the layer name %.40s... is longer than %d bytes", name, GCAM__MAX_NAME);
+        return gcam__fail(GCAM_ERR_LIMIT, "builder", "the layer name %.40s... is longer than %d bytes", name,
+                          GCAM__MAX_NAME);
     for (const char *c = name; *c; c++)
         if (isspace((unsigned char)*c) || iscntrl((unsigned char)*c))
-            return gcam__fail(GCAM_ERR_ARGUMENT, "builder", "the layer name '%s' has white space or a control character", name);
+            return gcam__fail(GCAM_ERR_ARGUMENT, "builder",
+                              "the layer name '%s' has white space or a control character", name);
     return GCAM_OK;
 }
 
 static gcam_status check_inputs(const gcam_network *network, const gcam__op *op, const char *name, const gcam_node *x,
                                 int count) {
     if (count < op->min_inputs || (op->max_inputs > 0 && count > op->max_inputs))
-        return gcam__fail(GCAM_ERR_ARGUMENT, "builder", "%s: %s takes %d input%s, not %d", name, op->name, op->min_inputs,
-                          op->min_inputs == 1 ? "" : "s", count);
+        return gcam__fail(GCAM_ERR_ARGUMENT, "builder", "%s: %s takes %d input%s, not %d", name, op->name,
+                          op->min_inputs, op->min_inputs == 1 ? "" : "s", count);
     for (int i = 0; i < count; i++)
         if (x[i] < 0 || x[i] >= network->count)
             return gcam__fail(GCAM_ERR_ARGUMENT, "builder", "%s: input %d is no layer of this builder", name, i);
@@ -85,8 +87,8 @@ static gcam_status infer_shape(const gcam_network *network, gcam__node *node) {
     return GCAM_OK;
 }
 
-static gcam_status fill_node(gcam_network *network, gcam__node *node, const gcam__op *op, const char *name, const gcam_node *x,
-                             int count, const void *params) {
+static gcam_status fill_node(gcam_network *network, gcam__node *node, const gcam__op *op, const char *name,
+                             const gcam_node *x, int count, const void *params) {
     node->layer.op = op;
     for (int i = 0; i < GCAM__MAX_WEIGHTS; i++) node->parameter[i] = -1;
     node->name = gcam__strdup(name);
@@ -110,7 +112,8 @@ static gcam_status add_node(gcam_builder *b, const char *op_name, const char *na
     GCAM_TRY(check_name(name));
     const gcam__op *op = op_name ? gcam__op_find(op_name) : NULL;
     if (!op)
-        return gcam__fail(GCAM_ERR_UNSUPPORTED, "builder", "%s: there is no operation %s", name, op_name ? op_name : "(null)");
+        return gcam__fail(GCAM_ERR_UNSUPPORTED, "builder", "%s: there is no operation %s", name,
+                          op_name ? op_name : "(null)");
     GCAM_TRY(check_inputs(network, op, name, x, count));
     int is_input = strcmp(op_name, "input") == 0;
     if (is_input && network->input >= 0)
@@ -127,7 +130,8 @@ static gcam_status add_node(gcam_builder *b, const char *op_name, const char *na
     return gcam__network_add_name(network, name, network->count - 1, 0);
 }
 
-gcam_node gcam_layer(gcam_builder *b, const char *op, const char *name, const gcam_node *x, int count, const void *params) {
+gcam_node gcam_layer(gcam_builder *b, const char *op, const char *name, const gcam_node *x, int count,
+                     const void *params) {
     if (failed(b)) return -1;
     if (add_node(b, op, name, x, count, params) != GCAM_OK) return stick(b);
     return b->network->count - 1;
@@ -166,7 +170,8 @@ gcam_node gcam_global_avg_pool(gcam_builder *b, const char *name, gcam_node x) {
     return gcam_layer(b, "global_avg_pool", name, &x, 1, NULL);
 }
 
-gcam_node gcam_adaptive_avg_pool(gcam_builder *b, const char *name, gcam_node x, const gcam_adaptive_pool_params *params) {
+gcam_node gcam_adaptive_avg_pool(gcam_builder *b, const char *name, gcam_node x,
+                                 const gcam_adaptive_pool_params *params) {
     return gcam_layer(b, "adaptive_avg_pool", name, &x, 1, params);
 }
 
@@ -182,7 +187,8 @@ gcam_node gcam_flatten(gcam_builder *b, const char *name, gcam_node x) {
     return gcam_layer(b, "flatten", name, &x, 1, NULL);
 }
 
-gcam_node gcam_concat(gcam_builder *b, const char *name, const gcam_node *x, int count, const gcam_axis_params *params) {
+gcam_node gcam_concat(gcam_builder *b, const char *name, const gcam_node *x, int count,
+                      const gcam_axis_params *params) {
     return gcam_layer(b, "concat", name, x, count, params);
 }
 
@@ -328,7 +334,8 @@ static int find_target(const gcam_network *network) {
 
 static gcam_status finish(gcam_builder *b, const gcam_tensor_table *weights) {
     gcam_network *network = b->network;
-    if (b->error.status != GCAM_OK) /* the thread may have failed elsewhere since: report the first error of the builder */
+    if (b->error.status
+        != GCAM_OK) /* the thread may have failed elsewhere since: report the first error of the builder */
         return gcam__fail_at(b->error.status, b->error.where, b->error.offset, "%s", b->error.message);
     if (network->input < 0) return gcam__fail(GCAM_ERR_ARGUMENT, "builder", "the network has no input");
     if (network->output < 0) network->output = network->count - 1;

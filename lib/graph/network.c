@@ -40,7 +40,8 @@ gcam_status gcam__network_add_name(gcam_network *network, const char *text, int 
     if (gcam_network_find(network, text) >= 0)
         return gcam__fail(GCAM_ERR_ARGUMENT, "network", "the layer name %s is used twice", text);
     GCAM_TRY(grow_table(network));
-    GCAM_TRY(gcam__grow((void **)&network->names, network->name_count, &network->name_capacity, sizeof *network->names));
+    GCAM_TRY(
+        gcam__grow((void **)&network->names, network->name_count, &network->name_capacity, sizeof *network->names));
     char *kept = is_alias ? gcam__strdup(text) : network->nodes[node].name;
     if (!kept) return GCAM_ERR_NOMEM;
     network->names[network->name_count] = (gcam__name){kept, node, is_alias};
@@ -103,8 +104,9 @@ static gcam_status check_weights(const gcam_network *network, const gcam__node *
         if (node->parameter[k] < 0 || !node->layer.op->weight_shape(&node->layer, in, k, &wanted)) continue;
         const gcam_shape *has = &network->parameters[node->parameter[k]].value.shape;
         if (!gcam_shape_equal(has, &wanted))
-            return gcam__fail(GCAM_ERR_SHAPE, "session", "%s: an input of %s would need a %s of %s, the network's is %s",
-                              node->name, gcam__shape_text(input, (char[160]){0}), node->layer.op->weights[k],
+            return gcam__fail(GCAM_ERR_SHAPE, "session",
+                              "%s: an input of %s would need a %s of %s, the network's is %s", node->name,
+                              gcam__shape_text(input, (char[160]){0}), node->layer.op->weights[k],
                               gcam__shape_text(&wanted, text[0]), gcam__shape_text(has, text[1]));
     }
     return GCAM_OK;
@@ -120,11 +122,14 @@ gcam_status gcam__network_infer(const gcam_network *network, const gcam_shape *i
     for (int i = 0; i < network->count && status == GCAM_OK; i++) {
         const gcam__node *node = &network->nodes[i];
         for (int k = 0; k < node->input_count; k++) in[k] = shapes[node->inputs[k]];
-        if (i == network->input) shapes[i] = *input;
-        else status = node->layer.op->infer(&node->layer, in, node->input_count, &shapes[i]);
+        if (i == network->input)
+            shapes[i] = *input;
+        else
+            status = node->layer.op->infer(&node->layer, in, node->input_count, &shapes[i]);
         if (status == GCAM_OK) status = check_weights(network, node, in, input);
         if (status == GCAM_OK && (gcam_shape_count(&shapes[i]) <= 0 || gcam_shape_count(&shapes[i]) > INT64_MAX / 8))
-            status = gcam__fail(GCAM_ERR_LIMIT, "session", "%s: the output would have no elements or too many", node->name);
+            status =
+                gcam__fail(GCAM_ERR_LIMIT, "session", "%s: the output would have no elements or too many", node->name);
     }
     gcam__free(in);
     return status;
@@ -152,13 +157,14 @@ static gcam_status prepare_locked(gcam_network *network, int index, const gcam__
     return GCAM_OK;
 }
 
-gcam_status gcam__network_prepare(const gcam_network *network, int node, const gcam__compute *compute, const gcam_shape *in,
-                                  const gcam_shape *out_shape, const void **out) {
+gcam_status gcam__network_prepare(const gcam_network *network, int node, const gcam__compute *compute,
+                                  const gcam_shape *in, const gcam_shape *out_shape, const void **out) {
     const gcam__layer *layer = &network->nodes[node].layer;
     *out = NULL;
     size_t bytes = layer->op->prepared_bytes ? layer->op->prepared_bytes(compute, layer, in, out_shape) : 0;
     if (bytes == 0) return GCAM_OK;
-    gcam_network *shared = (gcam_network *)(uintptr_t)network; /* the cache is the one part that may grow, under its lock */
+    gcam_network *shared =
+        (gcam_network *)(uintptr_t)network; /* the cache is the one part that may grow, under its lock */
     pthread_mutex_lock(&shared->lock);
     gcam_status status = prepare_locked(shared, node, compute, in, out_shape, bytes, out);
     pthread_mutex_unlock(&shared->lock);

@@ -12,7 +12,7 @@ enum { GCAM__MAX_NODES = 65536, GCAM__MAX_NAME = 255 };
 typedef struct gcam__node {
     gcam__layer layer;
     char *name;
-    char *weights_from;               /* prefix of the weights' names; NULL: the layer's own name */
+    char *weights_from; /* prefix of the weights' names; NULL: the layer's own name */
     int *inputs;
     int input_count;
     gcam_shape shape;                 /* at batch 1 and the usual input size */
@@ -45,7 +45,7 @@ struct gcam_network {
     int count;
     gcam__name *names; /* in the order of their declaration */
     size_t name_count, name_capacity;
-    int *name_table;   /* open addressing: index into names + 1; 0 is free */
+    int *name_table; /* open addressing: index into names + 1; 0 is free */
     size_t name_table_size;
     gcam__parameter *parameters;
     size_t parameter_count, parameter_capacity;
@@ -62,7 +62,7 @@ gcam_status gcam__network_add_name(gcam_network *network, const char *text, int 
 gcam_status gcam__network_infer(const gcam_network *network, const gcam_shape *input, gcam_shape *shapes);
 
 /* The prepared weights of a node for these shapes, made on first use; `*out` = NULL where the operation prepares none. */
-gcam_status gcam__network_prepare(const gcam_network *network, int node, const gcam__compute *compute, const gcam_shape *in,
-                                  const gcam_shape *out_shape, const void **out);
+gcam_status gcam__network_prepare(const gcam_network *network, int node, const gcam__compute *compute,
+                                  const gcam_shape *in, const gcam_shape *out_shape, const void **out);
 
 #endif

@@ -1,0 +1,138 @@
+/* The forward pass. A pass that ends in NaN or infinity is run once more, checking every layer, to name the first one: checking
+ * always would cost a read of every activation. */
+#include "core/memory.h"
+#include "core/status.h"
+#include "graph/session.h"
+
+#include <string.h>
+
+gcam_status gcam__session_check_cancel(gcam_session *s, int node) {
+    if (!atomic_load_explicit(&s->cancel, memory_order_relaxed)) return GCAM_OK;
+    return gcam__fail(GCAM_ERR_CANCELED, "session", "canceled at layer %s", s->network->nodes[node].name);
+}
+
+gcam_status gcam__session_check_finite(const gcam_session *s, int node, const gcam_tensor *value, const char *what) {
+    int64_t at = gcam__find_nonfinite(&s->compute, value->data, gcam_shape_count(&value->shape));
+    if (at < 0) return GCAM_OK;
+    return gcam__fail(GCAM_ERR_NUMERIC, "session", "%s: element %lld of its %s is NaN or infinite",
+                      s->network->nodes[node].name, (long long)at, what);
+}
+
+void gcam__session_fill_run(gcam_session *s, int i, gcam__run *run) {
+    const gcam__node *node = &s->network->nodes[i];
+    for (int k = 0; k < node->input_count; k++) {
+        s->in[k] = &s->activation[node->inputs[k]];
+        s->in_shape[k] = s->shape[node->inputs[k]];
+    }
+    size_t aux = s->forward.aux[i];
+    *run = (gcam__run){.compute = &s->compute,
+                       .layer = &node->layer,
+                       .in = s->in,
+                       .in_count = node->input_count,
+                       .in_shape = s->in_shape,
+                       .out = &s->activation[i],
+                       .aux = aux == GCAM__NOWHERE ? NULL : s->values.data + aux,
+                       .scratch = s->scratch.data,
+                       .prepared = s->prepared[i],
+                       .seeds = 1};
+}
+
+/* ---- planning --------------------------------------------------------------------------------------------------------------- */
+
+static gcam_status prepare_weights(gcam_session *s) {
+    for (int i = 0; i < s->network->count; i++) {
+        const gcam__node *node = &s->network->nodes[i];
+        if (!s->forward.needed[i] || s->prepared[i] || node->input_count < 1) continue;
+        GCAM_TRY(gcam__network_prepare(s->network, i, &s->compute, &s->shape[node->inputs[0]], &s->shape[i],
+                                       &s->prepared[i]));
+    }
+    return GCAM_OK;
+}
+
+static gcam_status make_plan(gcam_session *s) {
+    gcam__session_collect_request(s);
+    if (s->has_plan && gcam__request_equal(&s->request, &s->planned, s->network->count)) return GCAM_OK;
+    s->has_plan = 0;
+    s->has_forward = 0;
+    for (int i = 0; i < GCAM__BACKWARD_PLANS; i++) s->backward[i].plan.seeds = 0; /* they rest on the plan that goes */
+    gcam__forward_plan_free(&s->forward);
+    GCAM_TRY(gcam__plan_forward(&s->forward, s->network, s->shape, &s->request, &s->compute));
+    GCAM_TRY(gcam__block_reserve(&s->values, s->forward.block_bytes));
+    GCAM_TRY(gcam__block_reserve(&s->scratch, s->forward.scratch_bytes));
+    GCAM_TRY(gcam__request_copy(&s->planned, &s->request, s->network->count));
+    for (int i = 0; i < s->network->count; i++) {
+        size_t at = s->forward.activation[i];
+        s->activation[i] =
+            (gcam_tensor){s->shape[i], at == GCAM__NOWHERE ? NULL : (float *)(void *)(s->values.data + at), 0};
+    }
+    GCAM_TRY(prepare_weights(s));
+    s->has_plan = 1;
+    return GCAM_OK;
+}
+
+/* ---- running ---------------------------------------------------------------------------------------------------------------- */
+
+static int is_shared_view(const gcam_session *s, int i) {
+    const gcam__node *node = &s->network->nodes[i];
+    return node->layer.op->view && s->activation[i].data == s->activation[node->inputs[0]].data;
+}
+
+static gcam_status run_layers(gcam_session *s, const gcam_tensor *input, int check) {
+    const gcam_network *network = s->network;
+    for (int i = 0; i < network->count; i++) {
+        if (!s->forward.needed[i]) continue;
+        GCAM_TRY(gcam__session_check_cancel(s, i));
+        gcam__run run;
+        gcam__session_fill_run(s, i, &run);
+        if (i == network->input)
+            memcpy(s->activation[i].data, input->data, (size_t)gcam_shape_count(&input->shape) * sizeof(float));
+        else if (!is_shared_view(s, i))
+            network->nodes[i].layer.op->forward(&run);
+        if (check) GCAM_TRY(gcam__session_check_finite(s, i, &s->activation[i], "output"));
+        GCAM_TRY(gcam__hooks_call(s, GCAM_HOOK_FORWARD, i, &s->activation[i]));
+    }
+    return GCAM_OK;
+}
+
+static gcam_status check_kept(const gcam_session *s) {
+    for (int i = 0; i < s->network->count; i++)
+        if (i == s->network->output || s->planned.activation[i] & GCAM__KEEP)
+            GCAM_TRY(gcam__session_check_finite(s, i, &s->activation[i], "output"));
+    return GCAM_OK;
+}
+
+static gcam_status check_input(const gcam_session *s, const gcam_tensor *input) {
+    const gcam_shape *wanted = &s->shape[s->network->input];
+    char text[2][160];
+    if (!input || !input->data)
+        return gcam__fail(GCAM_ERR_ARGUMENT, "gcam_session_forward", "a forward pass needs an input");
+    if (!gcam_shape_equal(&input->shape, wanted))
+        return gcam__fail(GCAM_ERR_SHAPE, "gcam_session_forward", "the input is %s, the session's is %s",
+                          gcam__shape_text(&input->shape, text[0]), gcam__shape_text(wanted, text[1]));
+    return gcam__session_check_finite(s, s->network->input, input, "values");
+}
+
+static gcam_status run_forward(gcam_session *s, const gcam_tensor *input) {
+    int check = s->hook_count > 0; /* hooks must not be called twice, so the first pass names the layer */
+    GCAM_TRY(run_layers(s, input, check));
+    gcam_status status = check_kept(s);
+    if (status == GCAM_ERR_NUMERIC && !check) {
+        GCAM_TRY(run_layers(s, input, 1));
+        return status;
+    }
+    return status;
+}
+
+gcam_status gcam_session_forward(gcam_session *s, const gcam_tensor *input) {
+    if (!s) return gcam__fail(GCAM_ERR_ARGUMENT, "gcam_session_forward", "there is no session");
+    atomic_store(&s->cancel, 0);
+    s->has_forward = 0;
+    s->last_backward = NULL;
+    GCAM_TRY(check_input(s, input));
+    gcam__blas_enter(&s->compute);
+    gcam_status status = make_plan(s);
+    if (status == GCAM_OK) status = run_forward(s, input);
+    gcam__blas_leave(&s->compute);
+    s->has_forward = status == GCAM_OK;
+    return status;
+}

@@ -1,0 +1,96 @@
+/* The inside of a session: what is watched, the plans, the blocks that hold values, the hooks. */
+#ifndef GCAM_GRAPH_SESSION_H
+#define GCAM_GRAPH_SESSION_H
+
+#include "graph/plan.h"
+
+#include <stdatomic.h>
+
+enum { GCAM__BACKWARD_PLANS = 4 };
+
+typedef struct gcam__hook {
+    gcam_hook_id id;
+    unsigned when;
+    gcam_hook_fn fn;
+    void *user;
+    unsigned char *layers; /* one flag a node */
+} gcam__hook;
+
+/* A backward plan with the request that it serves; `used` orders them by age. */
+typedef struct gcam__planned_backward {
+    gcam__request request;
+    gcam__backward_plan plan;
+    uint64_t used;
+} gcam__planned_backward;
+
+/* Memory that grows to the largest size asked for and stays. */
+typedef struct gcam__block {
+    char *data;
+    size_t bytes;
+} gcam__block;
+
+struct gcam_session {
+    const gcam_network *network;
+    const void *owner; /* the model that the session was made for; the graph never looks inside */
+    gcam__compute compute;
+    gcam_shape *shape;     /* of each node's output at this session's input size */
+    const void **prepared; /* weights prepared for kernels, one a node; NULL where none */
+
+    unsigned char *watch; /* GCAM_WATCH_* per node */
+    int watch_parameters;
+    gcam__hook *hooks;
+    size_t hook_count, hook_capacity;
+    gcam_hook_id next_hook;
+
+    gcam__request request; /* what the current watches and hooks ask for */
+    gcam__request planned; /* what `forward` was planned for */
+    gcam__forward_plan forward;
+    gcam__planned_backward backward[GCAM__BACKWARD_PLANS];
+    const gcam__backward_plan *last_backward;
+    uint64_t clock;
+    gcam__block values, gradients, scratch;
+
+    gcam_tensor *activation;         /* views of `values`, one a node; data NULL where not kept */
+    gcam_tensor *gradient;           /* views of `gradients` */
+    unsigned char *has_gradient;     /* set as the backward pass reaches a node */
+    gcam_tensor *parameter_gradient; /* one a parameter; NULL unless asked for */
+    const gcam_tensor **in;          /* room for one node's inputs */
+    gcam_shape *in_shape;
+    gcam_tensor *din;
+    gcam_tensor **din_pointer;
+    int has_plan, has_forward;
+    atomic_int cancel;
+};
+
+/* The model that a session belongs to. */
+void gcam__session_set_owner(gcam_session *s, const void *owner);
+const void *gcam__session_owner(const gcam_session *s);
+
+/* Shape of a layer's output in this session, with its batch. */
+const gcam_shape *gcam__session_shape(const gcam_session *s, int layer);
+const gcam__compute *gcam__session_compute(const gcam_session *s);
+
+/* As gcam_session_backward(), from any layer that the forward pass has run; the seed has that layer's shape. */
+gcam_status gcam__session_backward_from(gcam_session *s, int layer, const gcam_tensor *seed, gcam_rule rule);
+
+/* Puts what watches and hooks ask for into s->request. */
+void gcam__session_collect_request(gcam_session *s);
+gcam_status gcam__request_copy(gcam__request *to, const gcam__request *from, int count);
+int gcam__request_equal(const gcam__request *a, const gcam__request *b, int count);
+void gcam__request_free(gcam__request *request);
+gcam_status gcam__request_create(gcam__request *request, int count);
+/* Makes a block at least `bytes` large; what it held is lost when it grows. */
+gcam_status gcam__block_reserve(gcam__block *block, size_t bytes);
+
+/* Calls the hooks of one node; `value` may be edited by them. */
+gcam_status gcam__hooks_call(const gcam_session *s, gcam_hook_when when, int node, gcam_tensor *value);
+void gcam__hooks_free(gcam_session *s);
+
+/* Points run's forward fields at node i's values. */
+void gcam__session_fill_run(gcam_session *s, int i, gcam__run *run);
+/* ERR_CANCELED if someone asked for it. */
+gcam_status gcam__session_check_cancel(gcam_session *s, int node);
+/* ERR_NUMERIC, naming the layer, if `value` holds NaN or infinity. */
+gcam_status gcam__session_check_finite(const gcam_session *s, int node, const gcam_tensor *value, const char *what);
+
+#endif
