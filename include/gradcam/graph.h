@@ -37,6 +37,8 @@ GCAM_API void gcam_builder_free(gcam_builder *b);
 
 /** Image input of `c` channels; `h` x `w` is the usual size, other sizes are allowed where the layers' shapes allow them. */
 GCAM_API gcam_node gcam_input(gcam_builder *b, const char *name, int64_t c, int64_t h, int64_t w);
+/** A further input of any shape, for networks that take more than one. Inputs are numbered in the order of these calls. */
+GCAM_API gcam_node gcam_tensor_input(gcam_builder *b, const char *name, const gcam_shape *shape);
 /** 2-D convolution: N C H W -> N K P Q. */
 GCAM_API gcam_node gcam_conv2d(gcam_builder *b, const char *name, gcam_node x, const gcam_conv2d_params *params);
 /** Fully connected: (..., C) -> (..., K). */
@@ -76,7 +78,7 @@ GCAM_API gcam_node gcam_layer(gcam_builder *b, const char *op, const char *name,
 GCAM_API void gcam_alias(gcam_builder *b, const char *alias, gcam_node x);
 /** Names whose weights the layer takes ("shared" instead of its own name): weights shared between layers. */
 GCAM_API void gcam_weights_from(gcam_builder *b, gcam_node x, const char *prefix);
-/** Declares the network's output; left out, the last layer added is the output. */
+/** Declares the output, or with further calls further outputs; left out, the last layer added is the output. */
 GCAM_API void gcam_output(gcam_builder *b, gcam_node x);
 /** Declares the default layer for class activation maps; left out, it is found as the guide describes. */
 GCAM_API void gcam_target_layer(gcam_builder *b, gcam_node x);
@@ -110,10 +112,18 @@ GCAM_API int gcam_network_layer_count(const gcam_network *network);
 GCAM_API gcam_status gcam_network_layer(const gcam_network *network, int index, gcam_layer_info *info);
 /** Index of a layer by name or alias; -1 if there is none. */
 GCAM_API int gcam_network_find(const gcam_network *network, const char *name);
-/** Index of the input. */
+/** Index of the (first) input. */
 GCAM_API int gcam_network_input(const gcam_network *network);
-/** Index of the output. */
+/** Index of the (first) output. */
 GCAM_API int gcam_network_output(const gcam_network *network);
+/** Number of inputs, and their layers by position (-1 outside); most networks have one. */
+GCAM_API int gcam_network_input_count(const gcam_network *network);
+/** Layer of input number `index`. */
+GCAM_API int gcam_network_input_at(const gcam_network *network, int index);
+/** Number of outputs, and their layers by position (-1 outside); most networks have one. */
+GCAM_API int gcam_network_output_count(const gcam_network *network);
+/** Layer of output number `index`. */
+GCAM_API int gcam_network_output_at(const gcam_network *network, int index);
 /** Index of the default layer for class activation maps; -1 where none has spatial extent. */
 GCAM_API int gcam_network_target(const gcam_network *network);
 
@@ -169,6 +179,8 @@ GCAM_API gcam_status gcam_session_watch_parameters(gcam_session *s, int on);
  * CANCELED, NOMEM, or what a hook returned.
  */
 GCAM_API gcam_status gcam_session_forward(gcam_session *s, const gcam_tensor *input);
+/** The same for a network with several inputs, in the network's order. */
+GCAM_API gcam_status gcam_session_forward_inputs(gcam_session *s, const gcam_tensor *const *inputs, int count);
 
 /**
  * Back-propagates `seed` = d(target)/d(output) from the network's output to all watched layers, under `rule`. The seed has the
@@ -180,6 +192,8 @@ GCAM_API gcam_status gcam_session_backward(gcam_session *s, const gcam_tensor *s
 
 /** The network's output of the last forward pass; NULL before it. Borrowed until the next pass. */
 GCAM_API const gcam_tensor *gcam_session_output(const gcam_session *s);
+/** The same by position, for networks with several outputs; NULL past the end. */
+GCAM_API const gcam_tensor *gcam_session_output_at(const gcam_session *s, int index);
 /** A watched layer's activation (or the input's); NULL if not kept. Borrowed until the next pass. */
 GCAM_API const gcam_tensor *gcam_session_activation(const gcam_session *s, int layer);
 /** A watched layer's gradient of the last backward pass; NULL if not kept. Borrowed until the next pass. */

@@ -76,6 +76,17 @@ typedef struct gcam_input_params {
     int64_t width;
 } gcam_input_params;
 
+/** A short list of sizes or positions. */
+typedef struct gcam_dims {
+    int64_t count;
+    int64_t value[GCAM_MAX_RANK];
+} gcam_dims;
+
+/** A further input of any shape; a batch of N multiplies its first size. */
+typedef struct gcam_tensor_input_params {
+    gcam_dims shape;
+} gcam_tensor_input_params;
+
 /** How backward treats a rectifier (METHODS: Simonyan 2014; Springenberg 2015; Zeiler & Fergus 2014). */
 typedef enum gcam_rule {
     GCAM_RULE_GRADIENT = 0, /**< the derivative */

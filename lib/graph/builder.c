@@ -70,17 +70,12 @@ static gcam_status check_inputs(const gcam_network *network, const gcam__op *op,
 
 /* Shape of the new node's output, from its inputs' shapes at the usual size. */
 static gcam_status infer_shape(const gcam_network *network, gcam__node *node) {
-    if (strcmp(node->layer.op->name, "input") == 0) {
-        const gcam_input_params *p = node->layer.params;
-        node->shape = gcam_shape_nchw(1, p->channels, p->height, p->width);
-    } else {
-        gcam_shape *in = gcam__calloc((size_t)node->input_count, sizeof *in);
-        if (!in) return GCAM_ERR_NOMEM;
-        for (int i = 0; i < node->input_count; i++) in[i] = network->nodes[node->inputs[i]].shape;
-        gcam_status status = node->layer.op->infer(&node->layer, in, node->input_count, &node->shape);
-        gcam__free(in);
-        if (status != GCAM_OK) return status;
-    }
+    gcam_shape *in = gcam__calloc((size_t)node->input_count, sizeof *in);
+    if (!in) return GCAM_ERR_NOMEM;
+    for (int i = 0; i < node->input_count; i++) in[i] = network->nodes[node->inputs[i]].shape;
+    gcam_status status = node->layer.op->infer(&node->layer, in, node->input_count, &node->shape);
+    gcam__free(in);
+    if (status != GCAM_OK) return status;
     int64_t count = gcam_shape_count(&node->shape);
     if (count <= 0 || count > INT64_MAX / 8)
         return gcam__fail(GCAM_ERR_LIMIT, "builder", "%s: the output would have no elements or too many", node->name);
@@ -106,6 +101,12 @@ static gcam_status fill_node(gcam_network *network, gcam__node *node, const gcam
     return infer_shape(network, node);
 }
 
+static gcam_status list_node(int **list, size_t *count, size_t *capacity, int node) {
+    GCAM_TRY(gcam__grow((void **)list, *count, capacity, sizeof **list));
+    (*list)[(*count)++] = node;
+    return GCAM_OK;
+}
+
 static gcam_status add_node(gcam_builder *b, const char *op_name, const char *name, const gcam_node *x, int count,
                             const void *params) {
     gcam_network *network = b->network;
@@ -115,18 +116,15 @@ static gcam_status add_node(gcam_builder *b, const char *op_name, const char *na
         return gcam__fail(GCAM_ERR_UNSUPPORTED, "builder", "%s: there is no operation %s", name,
                           op_name ? op_name : "(null)");
     GCAM_TRY(check_inputs(network, op, name, x, count));
-    int is_input = strcmp(op_name, "input") == 0;
-    if (is_input && network->input >= 0)
-        return gcam__fail(GCAM_ERR_UNSUPPORTED, "builder", "%s: a network has one input, and %s is it", name,
-                          network->nodes[network->input].name);
     if (network->count >= GCAM__MAX_NODES)
         return gcam__fail(GCAM_ERR_LIMIT, "builder", "a network may have at most %d layers", GCAM__MAX_NODES);
     GCAM_TRY(gcam__grow((void **)&network->nodes, (size_t)network->count, &b->capacity, sizeof *network->nodes));
     gcam__node *node = &network->nodes[network->count];
     memset(node, 0, sizeof *node);
-    if (is_input) network->input = network->count;
     network->count++; /* from here on gcam_network_free() cleans up */
     GCAM_TRY(fill_node(network, node, op, name, x, count, params));
+    if (op->is_input)
+        GCAM_TRY(list_node(&network->inputs, &network->input_count, &network->input_capacity, network->count - 1));
     return gcam__network_add_name(network, name, network->count - 1, 0);
 }
 
@@ -140,6 +138,13 @@ gcam_node gcam_layer(gcam_builder *b, const char *op, const char *name, const gc
 gcam_node gcam_input(gcam_builder *b, const char *name, int64_t c, int64_t h, int64_t w) {
     gcam_input_params params = {c, h, w};
     return gcam_layer(b, "input", name, NULL, 0, &params);
+}
+
+gcam_node gcam_tensor_input(gcam_builder *b, const char *name, const gcam_shape *shape) {
+    gcam_tensor_input_params params = {{0}};
+    params.shape.count = shape ? shape->rank : -1;
+    for (int i = 0; shape && i < shape->rank && i < GCAM_MAX_RANK; i++) params.shape.value[i] = shape->dim[i];
+    return gcam_layer(b, "tensor_input", name, NULL, 0, &params);
 }
 
 gcam_node gcam_conv2d(gcam_builder *b, const char *name, gcam_node x, const gcam_conv2d_params *params) {
@@ -227,7 +232,9 @@ void gcam_weights_from(gcam_builder *b, gcam_node x, const char *prefix) {
 }
 
 void gcam_output(gcam_builder *b, gcam_node x) {
-    if (check_node(b, "output", x)) b->network->output = x;
+    if (!check_node(b, "output", x)) return;
+    gcam_network *network = b->network;
+    if (list_node(&network->outputs, &network->output_count, &network->output_capacity, x) != GCAM_OK) stick(b);
 }
 
 void gcam_target_layer(gcam_builder *b, gcam_node x) {
@@ -337,8 +344,11 @@ static gcam_status finish(gcam_builder *b, const gcam_tensor_table *weights) {
     if (b->error.status
         != GCAM_OK) /* the thread may have failed elsewhere since: report the first error of the builder */
         return gcam__fail_at(b->error.status, b->error.where, b->error.offset, "%s", b->error.message);
-    if (network->input < 0) return gcam__fail(GCAM_ERR_ARGUMENT, "builder", "the network has no input");
-    if (network->output < 0) network->output = network->count - 1;
+    if (network->input_count == 0) return gcam__fail(GCAM_ERR_ARGUMENT, "builder", "the network has no input");
+    if (network->output_count == 0)
+        GCAM_TRY(list_node(&network->outputs, &network->output_count, &network->output_capacity, network->count - 1));
+    network->input = network->inputs[0];
+    network->output = network->outputs[0];
     if (network->target < 0) network->target = find_target(network);
     return bind_weights(network, weights);
 }

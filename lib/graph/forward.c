@@ -77,15 +77,15 @@ static int is_shared_view(const gcam_session *s, int i) {
     return node->layer.op->view && s->activation[i].data == s->activation[node->inputs[0]].data;
 }
 
-static gcam_status run_layers(gcam_session *s, const gcam_tensor *input, int check) {
+static gcam_status run_layers(gcam_session *s, const gcam_tensor *const *inputs, int check) {
     const gcam_network *network = s->network;
     for (int i = 0; i < network->count; i++) {
         if (!s->forward.needed[i]) continue;
         GCAM_TRY(gcam__session_check_cancel(s, i));
         gcam__run run;
         gcam__session_fill_run(s, i, &run);
-        if (i == network->input)
-            memcpy(s->activation[i].data, input->data, (size_t)gcam_shape_count(&input->shape) * sizeof(float));
+        if (network->nodes[i].layer.op->is_input)
+            memcpy(s->activation[i].data, (*inputs++)->data, (size_t)gcam_shape_count(&s->shape[i]) * sizeof(float));
         else if (!is_shared_view(s, i))
             network->nodes[i].layer.op->forward(&run);
         if (check) GCAM_TRY(gcam__session_check_finite(s, i, &s->activation[i], "output"));
@@ -96,43 +96,53 @@ static gcam_status run_layers(gcam_session *s, const gcam_tensor *input, int che
 
 static gcam_status check_kept(const gcam_session *s) {
     for (int i = 0; i < s->network->count; i++)
-        if (i == s->network->output || s->planned.activation[i] & GCAM__KEEP)
+        if (s->planned.activation[i] & GCAM__KEEP)
             GCAM_TRY(gcam__session_check_finite(s, i, &s->activation[i], "output"));
+    for (size_t i = 0; i < s->network->output_count; i++) {
+        int node = s->network->outputs[i];
+        GCAM_TRY(gcam__session_check_finite(s, node, &s->activation[node], "output"));
+    }
     return GCAM_OK;
 }
 
-static gcam_status check_input(const gcam_session *s, const gcam_tensor *input) {
-    const gcam_shape *wanted = &s->shape[s->network->input];
+static gcam_status check_input(const gcam_session *s, int node, const gcam_tensor *input) {
+    const gcam_shape *wanted = &s->shape[node];
     char text[2][160];
     if (!input || !input->data)
-        return gcam__fail(GCAM_ERR_ARGUMENT, "gcam_session_forward", "a forward pass needs an input");
+        return gcam__fail(GCAM_ERR_ARGUMENT, "forward", "%s: a forward pass needs this input",
+                          s->network->nodes[node].name);
     if (!gcam_shape_equal(&input->shape, wanted))
-        return gcam__fail(GCAM_ERR_SHAPE, "gcam_session_forward", "the input is %s, the session's is %s",
-                          gcam__shape_text(&input->shape, text[0]), gcam__shape_text(wanted, text[1]));
-    return gcam__session_check_finite(s, s->network->input, input, "values");
+        return gcam__fail(GCAM_ERR_SHAPE, "forward", "%s: the input is %s, the session's is %s",
+                          s->network->nodes[node].name, gcam__shape_text(&input->shape, text[0]),
+                          gcam__shape_text(wanted, text[1]));
+    return gcam__session_check_finite(s, node, input, "values");
 }
 
-static gcam_status run_forward(gcam_session *s, const gcam_tensor *input) {
+static gcam_status run_forward(gcam_session *s, const gcam_tensor *const *inputs) {
     int check = s->hook_count > 0; /* hooks must not be called twice, so the first pass names the layer */
-    GCAM_TRY(run_layers(s, input, check));
+    GCAM_TRY(run_layers(s, inputs, check));
     gcam_status status = check_kept(s);
-    if (status == GCAM_ERR_NUMERIC && !check) {
-        GCAM_TRY(run_layers(s, input, 1));
-        return status;
-    }
+    if (status == GCAM_ERR_NUMERIC && !check) GCAM_TRY(run_layers(s, inputs, 1));
+    return status;
+}
+
+gcam_status gcam_session_forward_inputs(gcam_session *s, const gcam_tensor *const *inputs, int count) {
+    if (!s || !inputs) return gcam__fail(GCAM_ERR_ARGUMENT, "forward", "a forward pass needs a session and its inputs");
+    if ((size_t)count != s->network->input_count)
+        return gcam__fail(GCAM_ERR_ARGUMENT, "forward", "the network has %zu inputs, %d were given",
+                          s->network->input_count, count);
+    atomic_store(&s->cancel, 0);
+    s->has_forward = 0;
+    s->last_backward = NULL;
+    for (int i = 0; i < count; i++) GCAM_TRY(check_input(s, s->network->inputs[i], inputs[i]));
+    gcam__blas_enter(&s->compute);
+    gcam_status status = make_plan(s);
+    if (status == GCAM_OK) status = run_forward(s, inputs);
+    gcam__blas_leave(&s->compute);
+    s->has_forward = status == GCAM_OK;
     return status;
 }
 
 gcam_status gcam_session_forward(gcam_session *s, const gcam_tensor *input) {
-    if (!s) return gcam__fail(GCAM_ERR_ARGUMENT, "gcam_session_forward", "there is no session");
-    atomic_store(&s->cancel, 0);
-    s->has_forward = 0;
-    s->last_backward = NULL;
-    GCAM_TRY(check_input(s, input));
-    gcam__blas_enter(&s->compute);
-    gcam_status status = make_plan(s);
-    if (status == GCAM_OK) status = run_forward(s, input);
-    gcam__blas_leave(&s->compute);
-    s->has_forward = status == GCAM_OK;
-    return status;
+    return gcam_session_forward_inputs(s, &input, 1);
 }

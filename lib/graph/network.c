@@ -69,6 +69,22 @@ int gcam_network_output(const gcam_network *network) {
     return network->output;
 }
 
+int gcam_network_input_count(const gcam_network *network) {
+    return (int)network->input_count;
+}
+
+int gcam_network_input_at(const gcam_network *network, int index) {
+    return index >= 0 && (size_t)index < network->input_count ? network->inputs[index] : -1;
+}
+
+int gcam_network_output_count(const gcam_network *network) {
+    return (int)network->output_count;
+}
+
+int gcam_network_output_at(const gcam_network *network, int index) {
+    return index >= 0 && (size_t)index < network->output_count ? network->outputs[index] : -1;
+}
+
 int gcam_network_target(const gcam_network *network) {
     return network->target;
 }
@@ -86,7 +102,7 @@ gcam_status gcam_network_layer(const gcam_network *network, int index, gcam_laye
     for (int i = 0; i < GCAM__MAX_WEIGHTS; i++)
         if (node->parameter[i] >= 0)
             info->parameters += gcam_shape_count(&network->parameters[node->parameter[i]].value.shape);
-    if (node->layer.op->multiplies) {
+    if (node->layer.op->multiplies && node->input_count) {
         const gcam_shape *in = &network->nodes[node->inputs[0]].shape;
         info->multiplies = node->layer.op->multiplies(&node->layer, in, &node->shape);
     }
@@ -112,7 +128,7 @@ static gcam_status check_weights(const gcam_network *network, const gcam__node *
     return GCAM_OK;
 }
 
-gcam_status gcam__network_infer(const gcam_network *network, const gcam_shape *input, gcam_shape *shapes) {
+gcam_status gcam__network_infer(const gcam_network *network, gcam_shape *shapes) {
     int most = 1;
     for (int i = 0; i < network->count; i++)
         if (network->nodes[i].input_count > most) most = network->nodes[i].input_count;
@@ -122,11 +138,8 @@ gcam_status gcam__network_infer(const gcam_network *network, const gcam_shape *i
     for (int i = 0; i < network->count && status == GCAM_OK; i++) {
         const gcam__node *node = &network->nodes[i];
         for (int k = 0; k < node->input_count; k++) in[k] = shapes[node->inputs[k]];
-        if (i == network->input)
-            shapes[i] = *input;
-        else
-            status = node->layer.op->infer(&node->layer, in, node->input_count, &shapes[i]);
-        if (status == GCAM_OK) status = check_weights(network, node, in, input);
+        if (!node->layer.op->is_input) status = node->layer.op->infer(&node->layer, in, node->input_count, &shapes[i]);
+        if (status == GCAM_OK) status = check_weights(network, node, in, &shapes[network->input]);
         if (status == GCAM_OK && (gcam_shape_count(&shapes[i]) <= 0 || gcam_shape_count(&shapes[i]) > INT64_MAX / 8))
             status =
                 gcam__fail(GCAM_ERR_LIMIT, "session", "%s: the output would have no elements or too many", node->name);
@@ -188,6 +201,8 @@ void gcam_network_free(gcam_network *network) {
     }
     for (size_t i = 0; i < network->prepared_count; i++) gcam__free(network->prepared[i].data);
     gcam__free(network->prepared);
+    gcam__free(network->inputs);
+    gcam__free(network->outputs);
     gcam__free(network->parameters);
     gcam__free(network->names);
     gcam__free(network->name_table);

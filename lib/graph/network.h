@@ -49,8 +49,10 @@ struct gcam_network {
     size_t name_table_size;
     gcam__parameter *parameters;
     size_t parameter_count, parameter_capacity;
-    int input, output, target;
-    pthread_mutex_t lock; /* guards `prepared` */
+    int *inputs, *outputs; /* the first ones are the main ones */
+    size_t input_count, input_capacity, output_count, output_capacity;
+    int input, output, target; /* input = inputs[0], output = outputs[0] */
+    pthread_mutex_t lock;      /* guards `prepared` */
     gcam__prepared *prepared;
     size_t prepared_count, prepared_capacity;
 };
@@ -58,8 +60,9 @@ struct gcam_network {
 /* Adds a name or alias. Errors: ARGUMENT (taken), NOMEM. */
 gcam_status gcam__network_add_name(gcam_network *network, const char *text, int node, int is_alias);
 
-/* Infers the shapes of all nodes for an input; `shapes` has network->count elements. Errors: SHAPE. */
-gcam_status gcam__network_infer(const gcam_network *network, const gcam_shape *input, gcam_shape *shapes);
+/* Infers the shapes of all nodes from those of the inputs, which the caller has put into `shapes` (network->count elements).
+ * Errors: SHAPE. */
+gcam_status gcam__network_infer(const gcam_network *network, gcam_shape *shapes);
 
 /* The prepared weights of a node for these shapes, made on first use; `*out` = NULL where the operation prepares none. */
 gcam_status gcam__network_prepare(const gcam_network *network, int node, const gcam__compute *compute,

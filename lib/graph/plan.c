@@ -100,9 +100,16 @@ static void fill_nowhere(size_t *offsets, int count) {
 
 /* ---- forward -------------------------------------------------------------------------------------------------------------- */
 
+static int is_output(const gcam_network *network, int node) {
+    for (size_t i = 0; i < network->output_count; i++)
+        if (network->outputs[i] == node) return 1;
+    return 0;
+}
+
 static void mark_needed(const gcam_network *network, const gcam__request *request, unsigned char *needed) {
+    for (size_t i = 0; i < network->input_count; i++) needed[network->inputs[i]] = 1;
     for (int i = network->count - 1; i >= 0; i--) {
-        if (i == network->output || request->activation[i] || request->gradient[i]) needed[i] = 1;
+        if (is_output(network, i) || request->activation[i] || request->gradient[i]) needed[i] = 1;
         for (int k = 0; needed[i] && k < network->nodes[i].input_count; k++) needed[network->nodes[i].inputs[k]] = 1;
     }
 }
@@ -142,7 +149,7 @@ static void find_last_use(const gcam_network *network, const gcam__request *requ
         int input_last = needs & (GCAM__NEEDS_INPUT | GCAM__NEEDS_INPUT_FOR_WEIGHTS) ? end : i;
         for (int k = 0; k < node->input_count; k++)
             if (last[node->inputs[k]] < input_last) last[node->inputs[k]] = input_last;
-        if (i == network->output || request->activation[i] & GCAM__KEEP || needs & GCAM__NEEDS_OUTPUT) last[i] = end;
+        if (is_output(network, i) || request->activation[i] & GCAM__KEEP || needs & GCAM__NEEDS_OUTPUT) last[i] = end;
     }
 }
 
@@ -278,7 +285,7 @@ static gcam_status collect_backward(span_list *list, gcam__backward_plan *plan, 
         const gcam__node *node = &network->nodes[i];
         if (!needed[i] || !plan->below[i]) continue;
         /* written by the first user on the way back, or at its own step where the seed starts there */
-        int first = users[i] && i != network->output ? count - 1 - first_user[i] : 0;
+        int first = users[i] ? count - 1 - first_user[i] : 0;
         int last = request->gradient[i] & GCAM__KEEP ? count : count - 1 - i;
         GCAM_TRY(add_span(list, first, last, bytes_of(&shapes[i], plan->seeds), &plan->gradient[i]));
         size_t partial = 0;

@@ -113,11 +113,19 @@ static gcam_status set_up(gcam_session *s, const gcam_session_options *wanted) {
     s->compute.isa = options.kernels == GCAM_KERNELS_AUTO ? gcam__cpu_isa() : GCAM__ISA_PLAIN;
     s->compute.deterministic = options.deterministic;
     GCAM_TRY(allocate_tables(s));
-    gcam_shape input = s->network->nodes[s->network->input].shape;
-    input.dim[0] = options.batch;
-    if (options.height) input.dim[2] = options.height;
-    if (options.width) input.dim[3] = options.width;
-    return gcam__network_infer(s->network, &input, s->shape);
+    for (size_t i = 0; i < s->network->input_count; i++) {
+        gcam_shape *shape = &s->shape[s->network->inputs[i]];
+        *shape = s->network->nodes[s->network->inputs[i]].shape;
+        if (shape->rank > 0 && __builtin_mul_overflow(shape->dim[0], options.batch, &shape->dim[0]))
+            return gcam__fail(GCAM_ERR_LIMIT, "session", "a batch of %lld is too large", (long long)options.batch);
+    }
+    gcam_shape *image = &s->shape[s->network->input];
+    if ((options.height || options.width) && image->rank != 4)
+        return gcam__fail(GCAM_ERR_ARGUMENT, "session",
+                          "the input of this network is no picture: it has no height and width");
+    if (options.height) image->dim[2] = options.height;
+    if (options.width) image->dim[3] = options.width;
+    return gcam__network_infer(s->network, s->shape);
 }
 
 gcam_status gcam_session_create_network(gcam_session **out, const gcam_network *network,
@@ -238,7 +246,12 @@ gcam_status gcam_session_watch_parameters(gcam_session *s, int on) {
 }
 
 const gcam_tensor *gcam_session_output(const gcam_session *s) {
-    return s && s->has_forward ? &s->activation[s->network->output] : NULL;
+    return gcam_session_output_at(s, 0);
+}
+
+const gcam_tensor *gcam_session_output_at(const gcam_session *s, int index) {
+    int node = s && s->has_forward ? gcam_network_output_at(s->network, index) : -1;
+    return node >= 0 ? &s->activation[node] : NULL;
 }
 
 const gcam_tensor *gcam_session_activation(const gcam_session *s, int layer) {

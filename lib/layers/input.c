@@ -20,5 +20,6 @@ const gcam__op gcam__op_input = {
     .name = "input",
     .params_size = sizeof(gcam_input_params),
     .params = parameters,
+    .is_input = 1,
     .infer = infer,
 };

@@ -47,6 +47,18 @@ static gcam_status set_number(const gcam__param *param, const char *layer_name, 
     return GCAM_OK;
 }
 
+static gcam_status check_dims(const gcam__param *param, const char *layer_name, const gcam_dims *dims) {
+    if (dims->count < 0 || dims->count > GCAM_MAX_RANK)
+        return gcam__fail(GCAM_ERR_ARGUMENT, "layer", "%s: %s has %" PRId64 " numbers, expected at most %d", layer_name,
+                          param->name, dims->count, GCAM_MAX_RANK);
+    for (int64_t i = 0; i < dims->count; i++)
+        if (dims->value[i] > INT32_MAX || dims->value[i] < (param->is_signed ? -INT32_MAX : 0))
+            return gcam__fail(GCAM_ERR_ARGUMENT, "layer", "%s: %s has the number %" PRId64 ", expected %s", layer_name,
+                              param->name, dims->value[i],
+                              param->is_signed ? "at most 31 bits" : "0 or more, at most 31 bits");
+    return GCAM_OK;
+}
+
 gcam_status gcam__params_set(const gcam__op *op, const char *layer_name, void *params, const void *source) {
     if (!op->params_size) return GCAM_OK;
     if (source)
@@ -57,6 +69,10 @@ gcam_status gcam__params_set(const gcam__op *op, const char *layer_name, void *p
         void *field = (char *)params + param->offset;
         if (param->kind == GCAM__PARAM_NUMBER) {
             GCAM_TRY(set_number(param, layer_name, field));
+            continue;
+        }
+        if (param->kind == GCAM__PARAM_DIMS) {
+            GCAM_TRY(check_dims(param, layer_name, field));
             continue;
         }
         int count = param->kind == GCAM__PARAM_INT2 ? 2 : 1;

@@ -18,8 +18,13 @@ typedef struct gcam__layer {
     gcam_tensor weight[GCAM__MAX_WEIGHTS]; /* in the order of op->weights; data == NULL: absent */
 } gcam__layer;
 
-/* How graph text writes one parameter. Kinds: integers are int64_t, numbers double. */
-typedef enum gcam__param_kind { GCAM__PARAM_INT, GCAM__PARAM_INT2, GCAM__PARAM_NUMBER } gcam__param_kind;
+/* How graph text writes one parameter. Kinds: integers are int64_t, numbers double, lists of integers gcam_dims. */
+typedef enum gcam__param_kind {
+    GCAM__PARAM_INT,
+    GCAM__PARAM_INT2,
+    GCAM__PARAM_NUMBER,
+    GCAM__PARAM_DIMS
+} gcam__param_kind;
 typedef struct gcam__param {
     const char *name;
     gcam__param_kind kind;
@@ -61,6 +66,7 @@ struct gcam__op {
     unsigned needs;
     int in_place; /* 1: out may be in[0]'s memory in forward (backward must not need in[0]) */
     int view;     /* 1: out is in[0]'s memory under another shape (flatten, dropout); forward copies if it is not */
+    int is_input; /* 1: the caller gives the value; there is nothing to compute */
 
     /* Output's shape from the inputs'. Errors: SHAPE with a sentence. */
     gcam_status (*infer)(const gcam__layer *layer, const gcam_shape *in, int in_count, gcam_shape *out);

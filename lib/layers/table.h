@@ -6,6 +6,7 @@
 
 #define GCAM__OPS(X)     \
     X(input)             \
+    X(tensor_input)      \
     X(conv2d)            \
     X(linear)            \
     X(relu)              \
