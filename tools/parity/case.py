@@ -1,0 +1,239 @@
+"""One case of the parity table: one network at one batch and input size, judged as DESIGN.md section 2 says.
+
+Each function returns rows (check, value, limit, note); a row holds where value <= limit.
+"""
+import os
+import shutil
+import subprocess
+
+import numpy as np
+import torch
+from PIL import Image
+
+import generator
+from containers import CONTAINERS
+from methods import METHODS, Pass, signed
+from trace import Decisions, Trace
+
+SAME, TIE, FREE = 1e-4, 1e-5, 1e-2
+PHOTOS = ("cat_dog_640.jpg", "eagle.jpg", "goldfish.jpg")
+
+
+class Dump:
+    """Runs the dump program and reads what it wrote."""
+
+    def __init__(self, program, model, folder):
+        self.program, self.model, self.folder = program, model, folder
+
+    def run(self, command, *arguments):
+        """The program's standard output; raises RuntimeError with its sentence where it fails."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        done = subprocess.run([self.program, command, self.model, *arguments], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(done.stderr.strip() or f"dump ended with {done.returncode}")
+        return done.stdout
+
+    def load(self, name):
+        return np.load(os.path.join(self.folder, name + ".npy"))
+
+    def reads(self):
+        """Layer name to the names of the layers it reads."""
+        return {line.split()[0]: line.split()[2:] for line in self.run("graph").splitlines()}
+
+
+def relative(ours, reference, scale=None):
+    """Largest difference as a share of `scale` (the reference's largest magnitude), the worst image of the batch."""
+    worst = 0.0
+    for n in range(len(reference)):
+        size = float(reference[n].abs().max() if scale is None else scale[n].abs().max())
+        gap = float((torch.as_tensor(ours[n]).double() - reference[n]).abs().max())
+        worst = max(worst, gap / size if size else gap)
+    return worst
+
+
+def distance(ours, reference):
+    """Relative L2 distance, the worst image of the batch."""
+    return max(float((torch.as_tensor(o).double() - r).norm() / r.norm()) if r.norm() else float(np.abs(o).max())
+               for o, r in zip(ours, reference))
+
+
+class Case:
+    def __init__(self, network, size, program, shared, work):
+        self.network, self.size, self.shared, self.work = network, size, shared, work
+        os.makedirs(work, exist_ok=True)
+        self.input_path = os.path.join(work, "input.npy")
+        state = network.state(shared)
+        model = os.path.join(work, "model.pth")
+        torch.save(state, model)
+        self.dump = Dump(program, model, os.path.join(work, "out"))
+        self.net = network.double(state)
+        np.save(self.input_path, self.inputs())
+        self.x = torch.from_numpy(np.load(self.input_path)).double().requires_grad_()
+        self.reads = self.dump.reads()
+        self.layers = (network.target, network.depths[1])
+
+    def inputs(self):
+        """The photos, squashed to the input size; drawn pictures where there are none."""
+        batch, height, width = self.size
+        paths = [os.path.join(self.shared, "photos", name) for name in PHOTOS[:batch]]
+        pictures = [Image.open(p).convert("RGB") if os.path.exists(p) else Image.fromarray(generator.picture(n, 400, 300))
+                    for n, p in enumerate(paths)]
+        fit = self.network.transform((height, width))
+        return torch.stack([fit(p) for p in pictures]).numpy()
+
+    def rows(self):
+        free = Trace(self.net, self.x)
+        top = free.output.detach().argmax(1).tolist()
+        rows = self.activation_rows(free)
+        rows += self.explanation_rows(free, top)
+        rows += self.gradient_rows(free, top)
+        return rows
+
+    def activation_rows(self, free):
+        self.dump.run("activations", self.input_path, self.dump.folder)
+        worst, where, count = 0.0, "", 0
+        for name, reference in free.outputs.items():
+            if name not in self.reads:
+                continue
+            value = relative(self.dump.load(name), reference.detach())
+            count += 1
+            if value >= worst:
+                worst, where = value, name
+        return [("activations", worst, SAME, f"{count} layers, worst {where}")]
+
+    def explain(self, command, methods, classes, layers):
+        self.dump.run(command, self.input_path, self.dump.folder, ",".join(layers), ",".join(methods),
+                      ",".join(map(str, classes)))
+
+    def loaded(self, layer, method, kind):
+        return np.stack([self.dump.load(f"{n}.{layer}.{method}.{kind}") for n in range(self.size[0])])
+
+    def explanation_rows(self, free, top):
+        other = [(c + 117) % 1000 for c in top]
+        rows, methods = [], [name for name, method in METHODS.items() if not method.needs_gap]
+        for classes in (top, other) if self.size[0] == 1 else (top,):
+            note = "top class" if classes is top else "another class"
+            run = Pass(free, self.x, classes)
+            self.explain("explain", methods, classes, self.layers)
+            if classes is top:
+                rows += self.logit_rows(free)
+            for name in methods:
+                check = self.free_rows if METHODS[name].per_pixel else self.map_rows
+                rows += check(run, name, self.layers, note)
+            self.explain("explain-decisions", methods, classes, self.layers)
+            rows += self.replayed_rows(free, [name for name in methods if METHODS[name].per_pixel], classes, note)
+        return rows + self.cam_rows(free, top)
+
+    def logit_rows(self, free):
+        ours, reference = self.dump.load("output"), free.output.detach()
+        mine = np.argsort(-ours.reshape(len(ours), -1), 1, kind="stable")[:, :5]
+        theirs = reference.topk(5).indices.numpy()
+        return [("logits", relative(ours.reshape(reference.shape), reference), SAME, ""),
+                ("top-5 that differ", int((mine != theirs).sum()), 0, "")]
+
+    def pairs(self, name, layers):
+        """(layer, as the dump names it) for each layer that a method is asked for; pixels have none."""
+        named = METHODS[name].per_pixel and "gradcam" not in name
+        return [(layers[0], "input")] if named else [(layer, layer) for layer in layers]
+
+    def map_rows(self, run, name, layers, note):
+        method, worst = METHODS[name], 0.0
+        for layer, _ in self.pairs(name, layers):
+            reference, scale = method.raw(run, layer), signed(run, layer)
+            worst = max(worst, relative(self.loaded(layer, name, "raw"), reference, scale),
+                        self.display_error(run, method, name, layer, reference, scale))
+        return [(name, worst, SAME, note)]
+
+    def display_error(self, run, method, name, label, reference, scale=None):
+        """The display map is compared in the raw map's units, where a tiny map has a tiny error."""
+        shown = method.display(run, reference)
+        size = shown.abs().amax((1, 2), keepdim=True)
+        ours = torch.from_numpy(self.loaded(label, name, "map")).double() * size
+        return relative(ours, shown, scale)
+
+    def free_rows(self, run, name, layers, note):
+        worst = max(distance(self.loaded(label, name, "raw"), METHODS[name].raw(run, layer))
+                    for layer, label in self.pairs(name, layers))
+        return [(f"{name}, free", worst, FREE, note)]
+
+    def replay(self, free):
+        decisions = Decisions(lambda layer: self.dump.load(f"decisions/{layer}"), self.reads)
+        x = self.x.detach().clone().requires_grad_()
+        trace = Trace(self.net, x, decisions)
+        return trace, x, decisions.compare(free)
+
+    def replayed_rows(self, free, methods, classes, note):
+        trace, x, (count, tie, where) = self.replay(free)
+        run, rows = Pass(trace, x, classes), []
+        for name in methods:
+            worst = 0.0
+            for layer, label in self.pairs(name, self.layers):
+                reference = METHODS[name].raw(run, layer)
+                worst = max(worst, relative(self.loaded(label, name, "raw"), reference),
+                            self.display_error(run, METHODS[name], name, label, reference))
+            rows.append((f"{name}, replayed", worst, SAME, note))
+        return rows + [("decisions that differ", tie, TIE, f"{count} differ, widest in {where}" if count else "none")]
+
+    def gradient_rows(self, free, classes):
+        depths = self.network.depths
+        self.dump.run("gradient", self.input_path, self.dump.folder, ",".join(depths), ",".join(map(str, classes)))
+        ours = {layer: self.dump.load(f"gradient/{layer}") for layer in depths}
+        truth = Pass(free, self.x, classes).gradients("gradient", depths)
+        rows = [(f"gradient at {layer}, free", distance(ours[layer], truth[layer]), FREE, "") for layer in depths]
+        trace, x, (count, tie, where) = self.replay(free)
+        truth = Pass(trace, x, classes).gradients("gradient", depths)
+        rows += [(f"gradient at {layer}, replayed", relative(ours[layer], truth[layer]), SAME, "") for layer in depths]
+        return rows + [("decisions that differ", tie, TIE, f"{count} differ, widest in {where}" if count else "none")]
+
+    def cam_rows(self, free, top):
+        target = self.network.target
+        try:
+            self.explain("explain", ["cam"], top, [target])
+        except RuntimeError as refusal:
+            return [("cam", 1.0 if self.network.gap else 0.0, 0.0, "refused: " + str(refusal))]
+        if not self.network.gap:
+            return [("cam", 1.0, 0.0, "must be refused, but was computed")]
+        run = Pass(free, self.x, top)
+        reference = METHODS["cam"].raw(run, target)
+        return [("cam", max(relative(self.loaded(target, "cam", "raw"), reference),
+                            self.display_error(run, METHODS["cam"], "cam", target, reference, reference)), SAME, "")]
+
+
+def preprocessing_rows(network, program, shared, work):
+    """Each photo through the library's reader and preprocessing, and through Pillow and torchvision: bit for bit."""
+    os.makedirs(work, exist_ok=True)
+    dump = Dump(program, os.path.join(shared, network.checkpoint), os.path.join(work, "out"))
+    transform, rows = network.transform(224, 256), []
+    folder = os.path.join(shared, "photos")
+    for name in sorted(n for n in os.listdir(folder) if n.endswith((".png", ".jpg"))):
+        path = os.path.join(folder, name)
+        dump.run("photo", path, os.path.join(dump.folder, "photo.npy"))
+        reference = transform(Image.open(path).convert("RGB")).numpy()
+        different = int((dump.load("photo")[0] != reference).sum())
+        rows.append((name, different, 0, f"of {reference.size} values"))
+    return rows
+
+
+def container_rows(network, program, shared, work):
+    """The same weights in every container give the same logits, bit for bit."""
+    os.makedirs(work, exist_ok=True)
+    state = network.state(shared)
+    source, folder = os.path.join(shared, network.checkpoint), os.path.join(work, "out")
+    input_path = os.path.join(work, "input.npy")
+    picture = network.transform((224, 224))(Image.fromarray(generator.picture(1, 300, 230)))
+    np.save(input_path, picture[None].numpy())
+
+    def logits(model):
+        dump = Dump(program, model, folder)
+        dump.run("activations", input_path, folder)
+        return dump.load("output")
+
+    first, rows = logits(source), []
+    path = os.path.join(work, "weights")
+    for name, write in CONTAINERS.items():
+        write(path, state)
+        rows.append((name, int((logits(path) != first).sum()), 0, f"of {first.size} logits"))
+    Dump(program, source, folder).run("convert", path)
+    rows.append(("model file", int((logits(path) != first).sum()), 0, f"of {first.size} logits"))
+    return rows

@@ -1,0 +1,19 @@
+# make parity: the library against PyTorch. make golden: new expected outputs for the golden cases of make test.
+# DATA holds models/ and photos/ for the cases with trained networks; QUICK=1 is the short form.
+PARITY_PYTHON ?= /usr/bin/python3
+DATA ?= ../shared
+
+$(BUILD)/tools/parity_dump: $(BUILD)/obj/tools/parity/dump.o $(STATIC)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $< $(STATIC) $(LIBS)
+
+.PHONY: parity golden
+parity: $(BUILD)/tools/parity_dump
+	$(PARITY_PYTHON) tools/parity/parity.py --dump $< --work $(BUILD)/parity --shared $(DATA) --docs docs/parity.md \
+	    $(if $(QUICK),--quick) $(PARITY_ARGS)
+
+golden:
+	$(PARITY_PYTHON) tools/parity/make_golden.py tests/golden
+
+-include $(BUILD)/obj/tools/parity/dump.d
