@@ -1,0 +1,36 @@
+# make bench: the library beside the peers that are installed; the table goes into docs/performance.md.
+# THREADS, ROUNDS, SECONDS and PHOTO can be set; NET=vgg16 measures one network. Without PHOTO the whole-process row is left out.
+THREADS ?= 2
+ROUNDS  ?= 3
+SECONDS ?= 1.5
+PHOTO   ?= $(wildcard $(DATA)/photos/cat_dog_640.jpg)
+NET     ?=
+BENCH   := $(BUILD)/bench
+BENCH_LISTS := tools/bench/vgg16.tensors tests/golden/alexnet.tensors tests/golden/squeezenet1_1.tensors
+BENCH_MODELS := $(foreach f,$(BENCH_LISTS),$(BENCH)/$(shell basename $(f) .tensors).safetensors)
+
+$(BUILD)/tools/bench_worker: $(BUILD)/obj/tools/bench/worker.o $(BUILD)/obj/tests/support/generator.o $(STATIC)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/tools/bench: $(BUILD)/obj/tools/bench/bench.o $(BUILD)/obj/tools/bench/process.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^
+
+define bench_model_rule
+$(BENCH)/$(shell basename $(1) .tensors).safetensors: $(1) | $(BUILD)/tools/bench_worker
+	@mkdir -p $$(@D)
+	$$(call say,MAKE,$$@)
+	$$(Q)$(BUILD)/tools/bench_worker make $$< $$@
+endef
+$(foreach f,$(BENCH_LISTS),$(eval $(call bench_model_rule,$(f))))
+
+.PHONY: bench
+bench: all $(BUILD)/tools/bench $(BUILD)/tools/bench_worker $(BENCH_MODELS)
+	$(BUILD)/tools/bench $(BENCH) --bin $(BUILD) --threads $(THREADS) --rounds $(ROUNDS) --seconds $(SECONDS) \
+	    $(if $(PHOTO),--photo $(PHOTO)) $(if $(NET),--net $(NET)) > $(BENCH)/table.md; status=$$?; cat $(BENCH)/table.md; \
+	    $(if $(NET),,sh tools/bench/insert.sh docs/performance.md $(BENCH)/table.md &&) exit $$status
+
+-include $(BUILD)/obj/tools/bench/worker.d $(BUILD)/obj/tools/bench/bench.d $(BUILD)/obj/tools/bench/process.d

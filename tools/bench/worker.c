@@ -1,0 +1,158 @@
+/* One measurement in a process of its own: `worker WORK MODEL THREADS SECONDS` repeats a piece of work for SECONDS (at least
+ * three times) after one warm-up and prints "min_ms", "median_ms" and "runs", one a line. tools/bench/bench.c starts workers and
+ * peers in turn and adds what it sees from outside: wall time and peak memory.
+ *
+ * `worker make LIST MODEL` writes a model file with the generator's weights for the tensors in LIST. */
+#include "support/generator.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct {
+    gcam_model *model;
+    gcam_session *session;
+    gcam_tensor *input;
+    gcam_memory_count *memory;
+} job;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static gcam_status forward(job *j) {
+    return gcam_session_forward(j->session, j->input);
+}
+
+static gcam_status explain(job *j, const char *method) {
+    gcam_explanation **list = NULL;
+    size_t count = 0;
+    gcam_explain_options options = {.struct_size = sizeof options, .methods = &method, .method_count = 1};
+    gcam_status status = gcam_explain_tensor(&list, &count, j->session, j->input, 0, &options);
+    gcam_explanations_free(list, count);
+    return status;
+}
+
+static gcam_status gradcam(job *j) {
+    return explain(j, "gradcam");
+}
+
+static gcam_status gradient(job *j) {
+    return explain(j, "gradient");
+}
+
+static gcam_status guided_gradcam(job *j) {
+    return explain(j, "guided-gradcam");
+}
+
+/* Forward and backward to the target layer through the session itself. */
+static gcam_status pass(job *j, gcam_tensor *seed) {
+    int target = gcam_network_target(gcam_model_network(j->model));
+    gcam_status status = gcam_session_watch(j->session, target, GCAM_WATCH_ACTIVATION | GCAM_WATCH_GRADIENT);
+    if (!status) status = gcam_session_forward(j->session, j->input);
+    if (!status) status = gcam_session_backward(j->session, seed, GCAM_RULE_GRADIENT);
+    return status;
+}
+
+/* Prints how many blocks the second pass of a session allocates. */
+static gcam_status allocations(job *j) {
+    gcam_status status = forward(j);
+    if (status) return status;
+    gcam_tensor *seed = NULL;
+    status = gcam_tensor_create(&seed, &gcam_session_output(j->session)->shape);
+    if (status) return status;
+    seed->data[0] = 1;
+    status = pass(j, seed);
+    size_t before = j->memory->allocations;
+    if (!status) status = pass(j, seed);
+    printf("allocations %zu\n", j->memory->allocations - before);
+    gcam_tensor_free(seed);
+    return status;
+}
+
+static const struct {
+    const char *name;
+    gcam_status (*run)(job *j);
+    int once;
+} works[] = {{"forward", forward, 0},
+             {"gradcam", gradcam, 0},
+             {"gradient", gradient, 0},
+             {"guided-gradcam", guided_gradcam, 0},
+             {"allocations", allocations, 1}};
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static gcam_status repeat(job *j, gcam_status (*run)(job *), double seconds) {
+    enum { MAX_RUNS = 10000, MIN_RUNS = 3 };
+    static double ms[MAX_RUNS];
+    int runs = 0;
+    gcam_status status = run(j);
+    for (double end = now() + seconds; !status && runs < MAX_RUNS && (runs < MIN_RUNS || now() < end); runs++) {
+        double start = now();
+        status = run(j);
+        ms[runs] = 1e3 * (now() - start);
+    }
+    qsort(ms, (size_t)runs, sizeof *ms, ascending);
+    printf("min_ms %.4f\nmedian_ms %.4f\nruns %d\n", ms[0], ms[runs / 2], runs);
+    return status;
+}
+
+static gcam_status open_job(job *j, const char *path, int threads) {
+    gcam_status status = gcam_model_load(&j->model, path, NULL);
+    gcam_session_options options = {.struct_size = sizeof options, .threads = threads};
+    if (!status) status = gcam_session_create(&j->session, j->model, &options);
+    if (status) return status;
+    gcam_shape shape = gcam_session_input_shape(j->session), flat = {1, {gcam_shape_count(&shape)}};
+    status = gcam_tensor_create(&j->input, &shape);
+    if (!status) generator_fill(1, "input.bias", &flat, j->input->data);
+    return status;
+}
+
+static int run_work(size_t index, char **argument) {
+    gcam_memory_count memory = {0};
+    job j = {.memory = &memory};
+    gcam_allocator_count(&memory);
+    gcam_status status = open_job(&j, argument[2], atoi(argument[3]));
+    if (!status) status = works[index].once ? works[index].run(&j) : repeat(&j, works[index].run, atof(argument[4]));
+    if (status) fprintf(stderr, "worker: %s\n", gcam_last_error()->message);
+    gcam_tensor_free(j.input);
+    gcam_session_free(j.session);
+    gcam_model_free(j.model);
+    return status != GCAM_OK;
+}
+
+/* Weights by way of a plain file of tensors, in which the loader finds the architecture, to a model file. */
+static gcam_status make_model(const char *list, const char *path) {
+    gcam_tensor_table *table = NULL;
+    gcam_model *model = NULL;
+    gcam_status status = generator_table(&table, 1, list);
+    if (status) return status;
+    size_t count = gcam_tensor_table_count(table);
+    gcam_tensor_entry *entries = calloc(count, sizeof *entries);
+    for (size_t i = 0; entries && i < count; i++) entries[i] = *gcam_tensor_table_at(table, i);
+    status = entries ? gcam_safetensors_write(path, entries, count, NULL, 0, GCAM_DTYPE_F32) : GCAM_ERR_NOMEM;
+    gcam_tensor_table_free(table);
+    free(entries);
+    if (!status) status = gcam_model_load(&model, path, NULL);
+    if (!status) status = gcam_model_save(model, path, GCAM_DTYPE_F32);
+    gcam_model_free(model);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    if (argc == 4 && strcmp(argv[1], "make") == 0) {
+        gcam_status status = make_model(argv[2], argv[3]);
+        if (status) fprintf(stderr, "worker: %s: %s\n", argv[2], gcam_last_error()->message);
+        return status != GCAM_OK;
+    }
+    for (size_t i = 0; argc == 5 && i < sizeof works / sizeof *works; i++)
+        if (strcmp(argv[1], works[i].name) == 0) return run_work(i, argv);
+    fprintf(stderr, "worker: see the first lines of tools/bench/worker.c\n");
+    return 2;
+}
