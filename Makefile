@@ -78,8 +78,13 @@ all: lib $(COMMAND) $(EXAMPLES)
 lib: $(STATIC) $(SHARED)
 
 # Kernels written for one instruction set are compiled for it; the choice between them is made when the program runs.
-$(BUILD)/obj/lib/kernels/%_avx2.o: ARCH_FLAGS := -mavx2 -mfma -mf16c
-$(BUILD)/obj/lib/kernels/%_avx512.o: ARCH_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx2 -mfma -mf16c
+# They may contract a * b + c to one instruction; all others may not, so that they round alike everywhere.
+ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
+$(BUILD)/obj/lib/kernels/%_avx2.o: ARCH_FLAGS := -mavx2 -mfma -mf16c -ffp-contract=fast
+$(BUILD)/obj/lib/kernels/%_avx512.o: ARCH_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx2 -mfma -mf16c \
+                                                  -mprefer-vector-width=512 -ffp-contract=fast
+endif
+$(BUILD)/obj/lib/kernels/%_neon.o: ARCH_FLAGS := -ffp-contract=fast
 
 $(BUILD)/obj/lib/%.o: lib/%.c $(BUILD)/flags
 	@mkdir -p $(@D)

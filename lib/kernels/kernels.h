@@ -81,7 +81,7 @@ void gcam__conv_prepare(const gcam__compute *compute, const gcam__conv *conv, gc
                         const float *w, void *prepared);
 /* Bytes of scratch for all workers together. */
 size_t gcam__conv_forward_scratch(const gcam__compute *compute, const gcam__conv *conv, gcam__conv_algorithm algorithm);
-/* y = x * w, through the epilogue. `prepared` as made by gcam__conv_prepare (NULL where it needs no bytes). */
+/* y = x * w, through the epilogue (NULL: none). `prepared` as made by gcam__conv_prepare (NULL where it needs no bytes). */
 void gcam__conv_forward(const gcam__compute *compute, const gcam__conv *conv, gcam__conv_algorithm algorithm,
                         const float *x, const float *w, const void *prepared, const gcam__epilogue *epilogue, float *y,
                         void *scratch);
@@ -102,8 +102,9 @@ void gcam__conv_backward_weights(const gcam__compute *compute, const gcam__conv 
 /* Windows over planes of H x W (planes = N C), output P x Q. */
 typedef struct gcam__pool2d {
     int64_t planes, h, w, p, q;
-    int64_t kernel[2], stride[2], pad[2], pad_end[2], dilation[2];
-    int exclude_pad; /* average: divide by the cells inside the image */
+    int64_t kernel[2], stride[2], pad[2], dilation[2];
+    int64_t pad_end[2]; /* below and right, *beyond* pad, as in layers.h */
+    int exclude_pad;    /* average: divide by the cells inside the image only */
 } gcam__pool2d;
 
 /* Maximum of each window: the first in row-major order wins a tie, NaN wins over all, padding never wins.
@@ -112,7 +113,7 @@ void gcam__max_pool(const gcam__compute *compute, const gcam__pool2d *g, const f
 /* dx = 0, then dx[index] += dy. */
 void gcam__max_pool_backward(const gcam__compute *compute, const gcam__pool2d *g, const float *dy, const int32_t *index,
                              float *dx);
-/* Average; with ceil_mode and padding the divisor counts cells up to H + pad (PyTorch's rule), or inside only. */
+/* Average; with ceil_mode and padding the divisor counts cells up to H + pad + pad_end (PyTorch's rule). */
 void gcam__avg_pool(const gcam__compute *compute, const gcam__pool2d *g, const float *x, float *y);
 void gcam__avg_pool_backward(const gcam__compute *compute, const gcam__pool2d *g, const float *dy, float *dx);
 /* Adaptive average: cell (p, q) averages rows floor(pH/P) .. ceil((p+1)H/P), columns alike. */

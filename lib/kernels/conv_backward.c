@@ -1,0 +1,197 @@
+/* Gradients of a convolution through the column matrix: dcolumns = Wt dy, added up into dx where they came from (col2im), and
+ * dW = dy columns^t. A unit of work owns what it writes and runs over images and tiles in order, so sums have one order. */
+#include "kernels/conv.h"
+
+#include <string.h>
+
+enum { TILE = 96, BLOCK_ROWS = 144, BLOCK_DEPTH = 288, ROWS_OF_DW = 64, WEIGHTS_TILE = 192 };
+
+typedef struct backward_job {
+    const gcam__conv_call *call;
+    const gcam__simd *simd; /* NULL: OpenBLAS */
+    gcam__conv outputs;     /* dy as the input of a 1x1 convolution: its columns are dy itself */
+    int64_t k, c;           /* of one group */
+    int64_t channels, channel_blocks;
+    int64_t depth, depth_padded; /* rows of dy at a time */
+    int direct;                  /* 1: the columns are dx itself */
+    int64_t columns_floats, worker_floats;
+} backward_job;
+
+static gcam__conv output_columns(const gcam__conv *conv) {
+    gcam__conv outputs = {.n = conv->n, .c = conv->k, .h = 1, .w = conv->p * conv->q, .r = 1, .s = 1, .p = 1};
+    outputs.q = outputs.w;
+    outputs.stride[0] = outputs.stride[1] = outputs.dilation[0] = outputs.dilation[1] = 1;
+    return outputs;
+}
+
+static backward_job plan(const gcam__compute *compute, const gcam__conv *conv) {
+    backward_job job = {.simd = gcam__use_blas(compute) ? NULL : gcam__simd_for(compute),
+                        .outputs = output_columns(conv),
+                        .k = conv->k / conv->groups,
+                        .c = conv->c / conv->groups};
+    int64_t area = conv->r * conv->s, mr = job.simd ? job.simd->mr : 1, nr = job.simd ? job.simd->nr : 1;
+    job.direct = gcam__conv_is_pointwise(conv);
+    job.channels = gcam__max(1, gcam__min(BLOCK_ROWS / area, gcam__ceil_div(job.c, 4)));
+    job.channel_blocks = gcam__ceil_div(job.c, job.channels);
+    job.depth = gcam__min(BLOCK_DEPTH / mr * mr, job.k);
+    job.depth_padded = gcam__ceil_div(job.depth, mr) * mr;
+    job.columns_floats = job.direct ? 0 : gcam__ceil_div(job.channels * area * TILE, 16) * 16;
+    job.worker_floats = job.columns_floats + gcam__ceil_div(job.depth_padded * gcam__ceil_div(TILE, nr) * nr, 16) * 16;
+    return job;
+}
+
+/* c (rows x the tile's columns) = or += rows row0 .. of (W of a group)t times rows k0 .. k0 + k - 1 of dy. */
+static void multiply_own(const backward_job *job, int64_t group, int64_t row0, int64_t rows, int64_t k0, int64_t k,
+                         const gcam__column_tile *columns, const float *dy, float *c, int64_t ldc) {
+    const gcam__simd *simd = job->simd;
+    const gcam__conv *conv = job->call->conv;
+    int64_t all = job->c * conv->r * conv->s, padded = gcam__ceil_div(k, simd->mr) * simd->mr;
+    const float *a = (const float *)job->call->prepared + group * gcam__packed_a_floats(simd, job->k, all) + k0 * all;
+    for (int j = 0; j < columns->count; j += simd->nr)
+        for (int64_t i = 0; i < rows; i += simd->mr) {
+            gcam__tile tile = {.c = c + i * ldc + j,
+                               .ldc = ldc,
+                               .rows = (int)gcam__min(simd->mr, rows - i),
+                               .cols = (int)gcam__min(simd->nr, columns->count - j),
+                               .accumulate = k0 > 0};
+            simd->micro_transposed(padded, a + (row0 + i) * simd->mr, all * simd->mr, dy + j * padded, &tile);
+        }
+}
+
+static void multiply_blas(const backward_job *job, int64_t group, int64_t row0, int64_t rows, int64_t k0, int64_t k,
+                          const gcam__column_tile *columns, const float *dy, float *c, int64_t ldc) {
+    const gcam__conv *conv = job->call->conv;
+    int64_t all = job->c * conv->r * conv->s;
+    gcam__gemm_call g = {.m = rows,
+                         .n = columns->count,
+                         .k = k,
+                         .a = job->call->w + (group * job->k + k0) * all + row0,
+                         .lda = all,
+                         .transpose_a = 1,
+                         .b = dy,
+                         .ldb = columns->nr,
+                         .c = c,
+                         .ldc = ldc,
+                         .accumulate = k0 > 0};
+    gcam__gemm_blas(&g);
+}
+
+/* Columns first .. first + count - 1 of one image, channels c0 .. c1 - 1 of one group. */
+static void backward_tile(const backward_job *job, int64_t group, int64_t c0, int64_t c1, int64_t first, int count,
+                          float *scratch) {
+    const gcam__conv *conv = job->call->conv;
+    int64_t area = conv->r * conv->s, pixels = conv->p * conv->q, image = first / pixels;
+    float *dy = scratch + job->columns_floats;
+    float *group_dx = job->call->y + group * job->c * conv->h * conv->w;
+    float *c = job->direct ? group_dx + (image * conv->c + c0) * pixels + first % pixels : scratch;
+    int64_t ldc = job->direct ? pixels : TILE;
+    gcam__column_tile columns;
+    gcam__column_tile_set(&columns, &job->outputs, first, count, job->simd ? job->simd->nr : TILE);
+    for (int64_t k0 = 0; k0 < job->k; k0 += job->depth) {
+        int64_t k = gcam__min(job->depth, job->k - k0), mr = job->simd ? job->simd->mr : 1;
+        gcam__im2col(&job->outputs, &columns, job->call->x + group * job->k * pixels, k0, k0 + k,
+                     gcam__ceil_div(k, mr) * mr, dy);
+        (job->simd ? multiply_own : multiply_blas)(job, group, c0 * area, (c1 - c0) * area, k0, k, &columns, dy, c,
+                                                   ldc);
+    }
+    if (job->direct) return;
+    gcam__column_tile_set(&columns, conv, first, count, TILE);
+    gcam__col2im(conv, &columns, scratch, c0, c1, group_dx);
+}
+
+static void backward_unit(void *context, int64_t index, int worker) {
+    const backward_job *job = context;
+    const gcam__conv *conv = job->call->conv;
+    int64_t block = index % job->channel_blocks, rest = index / job->channel_blocks;
+    int64_t group = rest % conv->groups, image = rest / conv->groups, pixels = conv->p * conv->q;
+    int64_t c0 = block * job->channels, c1 = gcam__min(c0 + job->channels, job->c), plane = conv->h * conv->w;
+    float *dx = job->call->y + (image * conv->c + group * job->c + c0) * plane;
+    memset(dx, 0, (size_t)((c1 - c0) * plane) * sizeof *dx);
+    for (int64_t first = 0; first < pixels; first += TILE)
+        backward_tile(job, group, c0, c1, image * pixels + first, (int)gcam__min(TILE, pixels - first),
+                      job->call->scratch + worker * job->worker_floats);
+}
+
+void gcam__conv_columns_backward(const gcam__conv_call *call) {
+    backward_job job = plan(call->compute, call->conv);
+    job.call = call;
+    gcam__parallel(call->compute->pool, call->conv->n * call->conv->groups * job.channel_blocks, backward_unit, &job);
+}
+
+size_t gcam__conv_columns_backward_scratch(const gcam__compute *compute, const gcam__conv *conv) {
+    backward_job job = plan(compute, conv);
+    return (size_t)(gcam__pool_threads(compute->pool) * job.worker_floats) * sizeof(float);
+}
+
+/* ---- gradient of the weights ------------------------------------------------------------------------------------------- */
+
+typedef struct weights_job {
+    const gcam__compute *compute;
+    const gcam__conv *conv;
+    const float *x, *dy;
+    float *dw, *db, *scratch;
+    int64_t k, c, channels, channel_blocks, row_blocks, worker_floats;
+} weights_job;
+
+static weights_job plan_weights(const gcam__compute *compute, const gcam__conv *conv) {
+    weights_job job = {.compute = compute, .conv = conv, .k = conv->k / conv->groups, .c = conv->c / conv->groups};
+    int64_t area = conv->r * conv->s;
+    job.channels = gcam__min(job.c, gcam__max(1, BLOCK_ROWS / area));
+    job.channel_blocks = gcam__ceil_div(job.c, job.channels);
+    job.row_blocks = gcam__ceil_div(job.k, ROWS_OF_DW);
+    job.worker_floats = gcam__ceil_div(job.channels * area * WEIGHTS_TILE, 16) * 16;
+    return job;
+}
+
+static void weights_unit(void *context, int64_t index, int worker) {
+    const weights_job *job = context;
+    const gcam__conv *conv = job->conv;
+    int64_t rows = index % job->row_blocks, rest = index / job->row_blocks, block = rest % job->channel_blocks;
+    int64_t group = rest / job->channel_blocks, pixels = conv->p * conv->q, area = conv->r * conv->s;
+    int64_t c0 = block * job->channels, c1 = gcam__min(c0 + job->channels, job->c),
+            row = group * job->k + rows * ROWS_OF_DW;
+    gcam__gemm_call g = {.m = gcam__min(ROWS_OF_DW, job->k - rows * ROWS_OF_DW),
+                         .n = (c1 - c0) * area,
+                         .lda = pixels,
+                         .b = job->scratch + worker * job->worker_floats,
+                         .ldb = WEIGHTS_TILE,
+                         .transpose_b = 1,
+                         .c = job->dw + row * job->c * area + c0 * area,
+                         .ldc = job->c * area,
+                         .accumulate = 1};
+    for (int64_t i = 0; i < conv->n; i++)
+        for (int64_t first = 0; first < pixels; first += WEIGHTS_TILE) {
+            gcam__column_tile columns;
+            g.k = gcam__min(WEIGHTS_TILE, pixels - first);
+            g.a = job->dy + (i * conv->k + row) * pixels + first;
+            gcam__column_tile_set(&columns, conv, i * pixels + first, (int)g.k, WEIGHTS_TILE);
+            gcam__im2col(conv, &columns, job->x + group * job->c * conv->h * conv->w, c0, c1, g.n, (float *)g.b);
+            gcam__gemm_serial(job->compute, &g);
+        }
+}
+
+static void bias_unit(void *context, int64_t k, int worker) {
+    (void)worker;
+    const weights_job *job = context;
+    const gcam__conv *conv = job->conv;
+    int64_t pixels = conv->p * conv->q;
+    double sum = 0;
+    for (int64_t i = 0; i < conv->n; i++) {
+        const float *dy = job->dy + (i * conv->k + k) * pixels;
+        for (int64_t j = 0; j < pixels; j++) sum += dy[j];
+    }
+    job->db[k] += (float)sum;
+}
+
+void gcam__conv_backward_weights(const gcam__compute *compute, const gcam__conv *conv, const float *x, const float *dy,
+                                 float *dw, float *db, void *scratch) {
+    weights_job job = plan_weights(compute, conv);
+    job.x = x, job.dy = dy, job.dw = dw, job.db = db, job.scratch = scratch;
+    gcam__parallel(compute->pool, conv->groups * job.channel_blocks * job.row_blocks, weights_unit, &job);
+    if (db) gcam__parallel(compute->pool, conv->k, bias_unit, &job);
+}
+
+size_t gcam__conv_weights_scratch(const gcam__compute *compute, const gcam__conv *conv) {
+    weights_job job = plan_weights(compute, conv);
+    return (size_t)(gcam__pool_threads(compute->pool) * job.worker_floats) * sizeof(float);
+}

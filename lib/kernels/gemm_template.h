@@ -1,0 +1,67 @@
+/* Micro-kernels of the matrix product: a tile of TILE_ROWS x (TILE_VECTORS x VECTOR_WIDTH) sums lives in registers; each step
+ * of k loads one packed row of B and multiplies it by TILE_ROWS broadcast values of A (Goto and van de Geijn 2008). */
+
+#define TILE_COLUMNS (TILE_VECTORS * VECTOR_WIDTH)
+
+/* A tile at the edge goes through a buffer. */
+static void store_partial(const float *buffer, const gcam__tile *tile) {
+    for (int i = 0; i < tile->rows; i++, buffer += TILE_COLUMNS) {
+        float *c = tile->c + i * tile->ldc, bias = tile->bias ? tile->bias[i] : 0;
+        for (int j = 0; j < tile->cols; j++) {
+            float value = buffer[j];
+            if (tile->accumulate) value += c[j];
+            if (tile->bias) value += bias;
+            c[j] = tile->relu && value <= 0 ? 0 : value;
+        }
+    }
+}
+
+INLINE void store_row(vec sum[TILE_VECTORS], const gcam__tile *tile, int i) {
+    float *c = tile->c + i * tile->ldc;
+    UNROLL for (int j = 0; j < TILE_VECTORS; j++) {
+        vec value = sum[j];
+        if (tile->accumulate) value += load(c + j * VECTOR_WIDTH);
+        if (tile->bias) value += splat(tile->bias[i]);
+        store(c + j * VECTOR_WIDTH, tile->relu ? rectify(value) : value);
+    }
+}
+
+INLINE void store_tile(vec sum[TILE_ROWS][TILE_VECTORS], const gcam__tile *tile) {
+    if (tile->cols < TILE_COLUMNS) {
+        float buffer[TILE_ROWS * TILE_COLUMNS];
+        UNROLL for (int i = 0; i < TILE_ROWS; i++) UNROLL for (int j = 0; j < TILE_VECTORS; j++)
+            store(buffer + i * TILE_COLUMNS + j * VECTOR_WIDTH, sum[i][j]);
+        store_partial(buffer, tile);
+        return;
+    }
+    UNROLL for (int i = 0; i < TILE_ROWS; i++) if (i < tile->rows) store_row(sum[i], tile, i);
+}
+
+INLINE void clear(vec sum[TILE_ROWS][TILE_VECTORS]) {
+    UNROLL for (int i = 0; i < TILE_ROWS; i++) UNROLL for (int j = 0; j < TILE_VECTORS; j++) sum[i][j] = splat(0);
+}
+
+/* sum[i][j] += a[i * stride] b[j] for one step of k. */
+INLINE void step(vec sum[TILE_ROWS][TILE_VECTORS], const float *a, int stride, const float *b) {
+    vec row[TILE_VECTORS];
+    UNROLL for (int j = 0; j < TILE_VECTORS; j++) row[j] = load(b + j * VECTOR_WIDTH);
+    UNROLL for (int i = 0; i < TILE_ROWS; i++) {
+        vec value = splat(a[i * stride]);
+        UNROLL for (int j = 0; j < TILE_VECTORS; j++) sum[i][j] += value * row[j];
+    }
+}
+
+static void micro(int64_t k, const float *a, const float *b, const gcam__tile *tile) {
+    vec sum[TILE_ROWS][TILE_VECTORS];
+    clear(sum);
+    for (int64_t l = 0; l < k; l++) step(sum, a + l * TILE_ROWS, 1, b + l * TILE_COLUMNS);
+    store_tile(sum, tile);
+}
+
+static void micro_transposed(int64_t k, const float *a, int64_t block, const float *b, const gcam__tile *tile) {
+    vec sum[TILE_ROWS][TILE_VECTORS];
+    clear(sum);
+    for (int64_t l = 0; l < k; l += TILE_ROWS, a += block)
+        for (int i = 0; i < TILE_ROWS; i++) step(sum, a + i, TILE_ROWS, b + (l + i) * TILE_COLUMNS);
+    store_tile(sum, tile);
+}

@@ -1,0 +1,55 @@
+/* The inner loops that are compiled once per instruction set: simd_plain.c, simd_avx2.c, simd_avx512.c and simd_neon.c set the
+ * register sizes and include the same templates (*_template.h); the table of each is chosen when the program runs. */
+#ifndef GCAM_KERNELS_SIMD_H
+#define GCAM_KERNELS_SIMD_H
+
+#include "kernels/kernels.h"
+
+/* Where a product of one row panel and one column panel goes. */
+typedef struct gcam__tile {
+    float *c;
+    int64_t ldc;
+    int rows, cols;    /* how many of the panel's mr rows and nr columns are stored */
+    int accumulate;    /* 1: c +=, 0: c = */
+    const float *bias; /* one per row, added after the sum; NULL: none */
+    int relu;
+} gcam__tile;
+
+typedef struct gcam__simd {
+    int width;  /* floats in a vector */
+    int mr, nr; /* rows and columns of the micro-kernel's tile */
+
+    /* tile (mr x nr) = a b: `a` packed k x mr, `b` packed k x nr. */
+    void (*micro)(int64_t k, const float *a, const float *b, const gcam__tile *tile);
+    /* The same with `a` read from panels that were packed for the transposed product: k must be a multiple of mr, and block
+     * i of mr x mr values (one line of mr per row of the tile) begins at a + i * block. */
+    void (*micro_transposed)(int64_t k, const float *a, int64_t block, const float *b, const gcam__tile *tile);
+
+    /* out[i * 4 + j] = w row j . x row i, for 4 rows of w and `rows` (1 to 3) rows of x. */
+    void (*dot)(int64_t count, const float *w, int64_t ldw, const float *x, int64_t ldx, int rows, float *out);
+    /* y += a[0] x[0] + ... + a[3] x[3], added one after the other. */
+    void (*axpy4)(int64_t count, const float a[4], const float *const x[4], float *y);
+} gcam__simd;
+
+extern const gcam__simd gcam__simd_plain;
+#if defined(__x86_64__)
+extern const gcam__simd gcam__simd_avx2;
+extern const gcam__simd gcam__simd_avx512;
+#elif defined(__aarch64__)
+extern const gcam__simd gcam__simd_neon;
+#endif
+
+/* The table for what `compute` allows. */
+const gcam__simd *gcam__simd_for(const gcam__compute *compute);
+
+static inline int64_t gcam__ceil_div(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+static inline int64_t gcam__min(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+static inline int64_t gcam__max(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+#endif

@@ -1,0 +1,13 @@
+/* NEON on 64-bit ARM: 32 registers of 4 floats, 24 of them sums. */
+#if defined(__aarch64__)
+#define VECTOR_WIDTH 4
+#define TILE_ROWS 8
+#define TILE_VECTORS 3
+#define SIMD_TABLE gcam__simd_neon
+#include "kernels/vector_template.h"
+
+#include "kernels/gemm_template.h"
+#include "kernels/linear_template.h"
+#include "kernels/simd_table.h"
+#endif
+typedef int gcam__not_empty; /* ISO C wants a declaration in every file */
