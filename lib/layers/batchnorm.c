@@ -105,6 +105,7 @@ const gcam__op gcam__op_batchnorm = {
     .min_inputs = 1,
     .max_inputs = 1,
     .needs = GCAM__NEEDS_INPUT_FOR_WEIGHTS,
+    .in_place = 1,
     .infer = infer,
     .weight_shape = weight_shape,
     .multiplies = multiplies,

@@ -64,7 +64,7 @@ struct gcam__op {
     const char *const *weights; /* names after the layer's own ("weight", "bias"); ends with NULL; NULL: none */
     int min_inputs, max_inputs; /* max_inputs 0: any number */
     unsigned needs;
-    int in_place; /* 1: out may be in[0]'s memory in forward (backward must not need in[0]) */
+    int in_place; /* 1: out may be in[0]'s memory in forward, where backward will not need in[0] */
     int view;     /* 1: out is in[0]'s memory under another shape (flatten, dropout); forward copies if it is not */
     int is_input; /* 1: the caller gives the value; there is nothing to compute */
 

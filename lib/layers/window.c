@@ -91,7 +91,7 @@ gcam__pool2d gcam__pool_geometry(const gcam__layer *layer, const gcam_shape *in,
     g.q = gcam__window_count(&window[1], g.w);
     for (int i = 0; i < 2; i++) {
         g.kernel[i] = window[i].kernel, g.stride[i] = window[i].stride, g.dilation[i] = window[i].dilation;
-        g.pad[i] = window[i].pad, g.pad_end[i] = window[i].pad_end;
+        g.pad[i] = p->pad[i], g.pad_end[i] = p->pad_end[i];
     }
     return g;
 }

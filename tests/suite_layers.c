@@ -1,0 +1,478 @@
+/* Tests of lib/layers: every row of the table against its double reference, the backward rules, shapes and sentences. */
+#include "support/layer_case.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NCHW(n, c, h, w) \
+    {                    \
+        4, {             \
+            n, c, h, w   \
+        }                \
+    }
+#define PARAMS(type, ...) \
+    &(const type) {       \
+        __VA_ARGS__       \
+    }
+
+/* Every operation has at least one; odd sizes, odd strides, batch 2. */
+static const layer_case cases[] = {
+    {"conv2d", PARAMS(gcam_conv2d_params, .out = 5, .kernel = {3, 3}, .pad = {1, 1}), 1, {NCHW(2, 3, 7, 6)}},
+    {"conv2d", PARAMS(gcam_conv2d_params, .out = 4, .kernel = {1, 1}, .no_bias = 1), 1, {NCHW(2, 6, 5, 5)}},
+    {"conv2d",
+     PARAMS(gcam_conv2d_params, .out = 6, .kernel = {5, 2}, .stride = {3, 2}, .pad = {2, 0}, .groups = 2),
+     1,
+     {NCHW(2, 4, 11, 9)}},
+    {"conv2d",
+     PARAMS(gcam_conv2d_params, .out = 8, .kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1}, .groups = 8),
+     1,
+     {NCHW(2, 8, 9, 8)}},
+    {"conv2d",
+     PARAMS(gcam_conv2d_params, .out = 3, .kernel = {3, 3}, .dilation = {2, 3}, .pad = {2, 1}),
+     1,
+     {NCHW(2, 2, 8, 9)}},
+    {"conv2d",
+     PARAMS(gcam_conv2d_params, .out = 3, .kernel = {3, 2}, .stride = {2, 2}, .pad = {0, 1}, .pad_end = {1, -1}),
+     1,
+     {NCHW(2, 2, 6, 7)}},
+    {"conv2d", PARAMS(gcam_conv2d_params, .out = 16, .kernel = {3, 3}, .pad = {1, 1}), 1, {NCHW(2, 16, 12, 13)}},
+    {"linear", PARAMS(gcam_linear_params, .out = 7), 1, {{2, {2, 33}}}},
+    {"linear", PARAMS(gcam_linear_params, .out = 3, .no_bias = 1), 1, {{3, {2, 4, 5}}}},
+    {"relu", NULL, 1, {NCHW(2, 3, 5, 3)}},
+    {"leaky_relu", PARAMS(gcam_leaky_relu_params, .slope = 0.1), 1, {NCHW(2, 3, 5, 3)}},
+    {"leaky_relu", NULL, 1, {{2, {2, 9}}}},
+    {"max_pool", PARAMS(gcam_pool_params, .kernel = {2, 2}), 1, {NCHW(2, 3, 6, 8)}},
+    {"max_pool", PARAMS(gcam_pool_params, .kernel = {3, 3}, .stride = {2, 2}, .ceil_mode = 1), 1, {NCHW(2, 3, 8, 7)}},
+    {"max_pool",
+     PARAMS(gcam_pool_params, .kernel = {3, 2}, .stride = {1, 1}, .pad = {1, 1}, .dilation = {2, 3}),
+     1,
+     {NCHW(2, 2, 9, 7)}},
+    {"max_pool",
+     PARAMS(gcam_pool_params, .kernel = {2, 2}, .stride = {1, 1}, .pad_end = {1, 1}),
+     1,
+     {NCHW(2, 2, 4, 5)}},
+    {"avg_pool", PARAMS(gcam_pool_params, .kernel = {2, 3}), 1, {NCHW(2, 3, 6, 9)}},
+    {"avg_pool",
+     PARAMS(gcam_pool_params, .kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1}, .ceil_mode = 1),
+     1,
+     {NCHW(2, 2, 6, 8)}},
+    {"avg_pool",
+     PARAMS(gcam_pool_params, .kernel = {3, 3}, .stride = {1, 2}, .pad = {1, 1}, .exclude_pad = 1),
+     1,
+     {NCHW(2, 2, 5, 7)}},
+    {"avg_pool",
+     PARAMS(gcam_pool_params, .kernel = {3, 2}, .stride = {2, 1}, .pad = {0, 1}, .pad_end = {2, -1}),
+     1,
+     {NCHW(2, 2, 6, 5)}},
+    {"global_avg_pool", NULL, 1, {NCHW(2, 5, 4, 7)}},
+    {"global_avg_pool", NULL, 1, {{3, {2, 5, 9}}}},
+    {"adaptive_avg_pool", PARAMS(gcam_adaptive_pool_params, .out = {3, 4}), 1, {NCHW(2, 3, 7, 6)}},
+    {"adaptive_avg_pool", PARAMS(gcam_adaptive_pool_params, .out = {7, 7}), 1, {NCHW(2, 2, 3, 5)}},
+    {"batchnorm", NULL, 1, {NCHW(2, 5, 4, 3)}},
+    {"batchnorm", PARAMS(gcam_batchnorm_params, .eps = 1e-3, .no_affine = 1), 1, {{2, {2, 6}}}},
+    {"dropout", NULL, 1, {{2, {2, 11}}}},
+    {"flatten", NULL, 1, {NCHW(2, 3, 2, 5)}},
+    {"concat", NULL, 3, {NCHW(2, 3, 4, 5), NCHW(2, 1, 4, 5), NCHW(2, 2, 4, 5)}},
+    {"concat", PARAMS(gcam_axis_params, .axis = -1), 2, {{3, {2, 3, 4}}, {3, {2, 3, 1}}}},
+    {"concat", PARAMS(gcam_axis_params, .axis = -2), 2, {{2, {2, 3}}, {2, {4, 3}}}},
+    {"add", NULL, 2, {NCHW(2, 3, 4, 5), NCHW(2, 3, 4, 5)}},
+    {"add", NULL, 3, {{2, {2, 7}}, {2, {2, 7}}, {2, {2, 7}}}},
+    {"softmax", NULL, 1, {{2, {2, 13}}}},
+    {"softmax", NULL, 1, {NCHW(2, 5, 3, 4)}},
+    {"softmax", PARAMS(gcam_axis_params, .axis = -1), 1, {{3, {2, 3, 6}}}},
+};
+enum { CASES = sizeof cases / sizeof *cases, SEEDS = 3 };
+
+static gcam__compute compute_with(gcam_kernels kernels, gcam__pool *pool) {
+    return (gcam__compute){.pool = pool, .kernels = kernels, .isa = gcam__cpu_isa()};
+}
+
+static const gcam__compute in_caller = {.kernels = GCAM_KERNELS_PLAIN};
+
+/* Within 1e-4 of the largest reference, and a normalised mean square error of at most 1e-10. */
+static void assert_matches(const char *what, const layer_case *c, const float *found, const double *expected,
+                           int64_t count) {
+    double largest = 0, power = 0, error = 0;
+    for (int64_t i = 0; i < count; i++) largest = fmax(largest, fabs(expected[i])), power += expected[i] * expected[i];
+    for (int64_t i = 0; i < count; i++) {
+        double difference = found[i] - expected[i];
+        ck_assert_msg(fabs(difference) <= 1e-4 * largest, "%s (case %d): %s[%ld] is %g, expected %g", c->op,
+                      (int)(c - cases), what, (long)i, (double)found[i], expected[i]);
+        error += difference * difference;
+    }
+    ck_assert_msg(error <= 1e-10 * power, "%s (case %d): NMSE of %s is %g", c->op, (int)(c - cases), what,
+                  error / power);
+}
+
+START_TEST(every_operation_has_a_case_and_a_reference) {
+    for (size_t i = 0; gcam__op_at(i); i++) {
+        const char *name = gcam__op_at(i)->name;
+        ck_assert_ptr_eq(gcam__op_find(name), gcam__op_at(i));
+        int found = strcmp(name, "input") == 0;
+        for (int k = 0; k < CASES; k++) found |= strcmp(cases[k].op, name) == 0;
+        ck_assert_msg(found, "%s has no test case", name);
+    }
+    ck_assert_ptr_null(gcam__op_find("no such operation"));
+}
+END_TEST
+
+/* ---- the references against central differences ------------------------------------------------------------------------ */
+
+/* d(sum of dout * out) / d(*value), from four points. */
+static double difference_quotient(reference *r, double *value) {
+    static const double step = 1e-3, weight[4] = {1.0 / 12, -8.0 / 12, 8.0 / 12, -1.0 / 12}, at[4] = {-2, -1, 1, 2};
+    double start = *value, slope = 0;
+    int64_t count = gcam_shape_count(&r->out_shape);
+    r->backward = 0;
+    for (int k = 0; k < 4; k++) {
+        *value = start + at[k] * step;
+        memset(r->out, 0, (size_t)count * sizeof *r->out);
+        reference_run(r);
+        for (int64_t i = 0; i < count; i++) slope += weight[k] / step * r->dout[i] * r->out[i];
+    }
+    *value = start;
+    return slope;
+}
+
+static void check_slopes(const layer_case *c, reference *r, double *values, const double *gradient, int64_t count) {
+    double largest = 0;
+    for (int64_t i = 0; i < count; i++) largest = fmax(largest, fabs(gradient[i]));
+    int64_t stride = 1 + count / 97; /* large tensors are sampled */
+    for (int64_t i = 0; i < count; i += stride) {
+        double slope = difference_quotient(r, &values[i]);
+        ck_assert_msg(fabs(slope - gradient[i]) <= 1e-6 * fmax(largest, 1e-3),
+                      "%s (case %d): derivative %ld is %g, expected %g", c->op, (int)(c - cases), (long)i, gradient[i],
+                      slope);
+    }
+}
+
+START_TEST(references_are_differentiated_rightly) {
+    const layer_case *c = &cases[_i];
+    trial t;
+    reference r;
+    trial_create(&t, c, &in_caller, 1);
+    trial_reference(&t, &r, 0);
+    for (int i = 0; i < t.in_count; i++) check_slopes(c, &r, r.in[i], r.din[i], gcam_shape_count(&t.in_shape[i]));
+    for (int i = 0; i < GCAM__MAX_WEIGHTS; i++)
+        if (r.weight[i] && i < 2) /* running statistics have no gradient */
+            check_slopes(c, &r, r.weight[i], r.dweight[i], gcam_shape_count(&t.layer.weight[i].shape));
+    reference_free(&r);
+    trial_free(&t);
+}
+END_TEST
+
+/* ---- the layers against the references ------------------------------------------------------------------------------------ */
+
+static void check_gradients(const layer_case *c, const trial *t, int with_weights) {
+    reference sum, r;
+    trial_reference(t, &sum, 0); /* collects the weights' gradients of all seeds */
+    for (int64_t s = 0; s < t->seeds; s++) {
+        trial_reference(t, &r, s);
+        for (int i = 0; i < t->in_count; i++) {
+            int64_t count = gcam_shape_count(&t->in_shape[i]);
+            assert_matches("din", c, t->din[i]->data + s * count, r.din[i], count);
+        }
+        for (int i = 0; i < 2; i++)
+            for (int64_t j = 0; r.weight[i] && j < gcam_shape_count(&t->layer.weight[i].shape); j++)
+                sum.dweight[i][j] += s == 0 ? 1 : r.dweight[i][j];
+        reference_free(&r);
+    }
+    for (int i = 0; with_weights && i < 2; i++)
+        if (sum.weight[i])
+            assert_matches("dweight", c, t->dweight[i]->data, sum.dweight[i],
+                           gcam_shape_count(&t->layer.weight[i].shape));
+    reference_free(&sum);
+}
+
+static void check_case(const layer_case *c, const gcam__compute *compute) {
+    trial t;
+    reference r;
+    trial_create(&t, c, compute, SEEDS);
+    trial_forward(&t);
+    trial_reference(&t, &r, -1);
+    assert_matches("out", c, t.out->data, r.out, gcam_shape_count(&t.out->shape));
+    reference_free(&r);
+    trial_backward(&t, GCAM_RULE_GRADIENT, 0);
+    check_gradients(c, &t, 0);
+    for (int i = 0; i < t.in_count; i++) memset(t.din[i]->data, 0xFF, (size_t)gcam_shape_count(&t.din[i]->shape) * 4);
+    trial_backward(&t, GCAM_RULE_GRADIENT, 1);
+    check_gradients(c, &t, 1);
+    trial_free(&t);
+}
+
+START_TEST(layers_match_their_references) {
+    static const gcam_kernels kernels[] = {GCAM_KERNELS_PLAIN, GCAM_KERNELS_BLAS, GCAM_KERNELS_AUTO};
+    gcam__pool *pool;
+    ck_assert_int_eq(gcam__pool_create(&pool, 2), GCAM_OK);
+    for (int i = 0; i < 3; i++) {
+        gcam__compute compute = compute_with(kernels[i], i == 1 ? NULL : pool);
+        check_case(&cases[_i], &compute);
+    }
+    gcam__pool_free(pool);
+}
+END_TEST
+
+/* Output and aux must be the same whether the input survives or not, and whether a backward pass will follow or not. */
+START_TEST(in_place_and_forward_only_give_the_same_bits) {
+    trial a, b;
+    trial_create(&a, &cases[_i], &in_caller, 1);
+    trial_forward(&a);
+    size_t bytes = (size_t)gcam_shape_count(&a.out->shape) * sizeof(float);
+    trial_create(&b, &cases[_i], &in_caller, 1);
+    void *aux = b.aux;
+    b.aux = NULL;
+    trial_forward(&b);
+    ck_assert_mem_eq(a.out->data, b.out->data, bytes);
+    b.aux = aux;
+    if (a.layer.op->in_place || a.layer.op->view) {
+        gcam_tensor shared = {b.out->shape, b.in[0]->data, 0}, *out = b.out;
+        b.out = &shared;
+        trial_forward(&b);
+        ck_assert_mem_eq(a.out->data, shared.data, bytes);
+        if (aux) ck_assert_mem_eq(a.aux, b.aux, a.layer.op->aux_bytes(&a.layer, a.in_shape, &a.out->shape));
+        b.out = out;
+    }
+    trial_free(&a);
+    trial_free(&b);
+}
+END_TEST
+
+START_TEST(nan_is_never_swallowed) {
+    trial t;
+    trial_create(&t, &cases[_i], &in_caller, 1);
+    int64_t hits = 0, count = gcam_shape_count(&t.in_shape[0]);
+    t.in[0]->data[count / 2] = NAN;
+    trial_forward(&t);
+    for (int64_t i = 0; i < gcam_shape_count(&t.out->shape); i++) hits += isnan(t.out->data[i]) != 0;
+    ck_assert_msg(hits > 0, "%s (case %d) lost a NaN", cases[_i].op, _i);
+    trial_free(&t);
+}
+END_TEST
+
+/* ---- rules --------------------------------------------------------------------------------------------------------------------- */
+
+/* x and p in all combinations of signs, for one rectifier; expected = slope of (rule, x > 0, p > 0). */
+static void check_rules(const char *op, const void *params, float slope) {
+    static const float x[9] = {-2, -2, -2, 0, 0, 0, 2, 2, 2}, p[9] = {-3, 0, 3, -3, 0, 3, -3, 0, 3};
+    const layer_case c = {op, params, 1, {{2, {1, 9}}}};
+    trial t;
+    trial_create(&t, &c, &in_caller, 2);
+    memcpy(t.in[0]->data, x, sizeof x);
+    for (int s = 0; s < 2; s++) memcpy(t.dout->data + 9 * s, p, sizeof p);
+    t.dout->data[17] = 5; /* the second seed is its own */
+    trial_forward(&t);
+    memset(t.out->data, 0, sizeof x); /* what a hook makes of the output does not matter */
+    for (int rule = GCAM_RULE_GRADIENT; rule <= GCAM_RULE_DECONVNET; rule++) {
+        trial_backward(&t, (gcam_rule)rule, 0);
+        for (int i = 0; i < 18; i++) {
+            float incoming = t.dout->data[i], local = x[i % 9] > 0 ? 1 : slope;
+            if (rule != GCAM_RULE_GRADIENT && incoming < 0) incoming = 0;
+            float expected = rule == GCAM_RULE_DECONVNET ? incoming : local * incoming;
+            ck_assert_msg(t.din[0]->data[i] == expected, "%s, rule %d, x %g, p %g: %g, expected %g", op, rule,
+                          (double)x[i % 9], (double)t.dout->data[i], (double)t.din[0]->data[i], (double)expected);
+        }
+    }
+    trial_free(&t);
+}
+
+START_TEST(rectifiers_follow_the_rules) {
+    check_rules("relu", NULL, 0);
+    check_rules("leaky_relu", PARAMS(gcam_leaky_relu_params, .slope = 0.25), 0.25f);
+    check_rules("leaky_relu", PARAMS(gcam_leaky_relu_params, .slope = -0.5), -0.5f);
+}
+END_TEST
+
+START_TEST(rules_change_nothing_but_rectifiers) {
+    trial a, b;
+    trial_create(&a, &cases[_i], &in_caller, 1);
+    trial_create(&b, &cases[_i], &in_caller, 1);
+    trial_forward(&a), trial_forward(&b);
+    if (!strstr(cases[_i].op, "relu")) {
+        trial_backward(&a, GCAM_RULE_GRADIENT, 0);
+        trial_backward(&b, GCAM_RULE_GUIDED, 0);
+        for (int i = 0; i < a.in_count; i++)
+            ck_assert_mem_eq(a.din[i]->data, b.din[i]->data, (size_t)gcam_shape_count(&a.in_shape[i]) * sizeof(float));
+    }
+    trial_free(&a), trial_free(&b);
+}
+END_TEST
+
+/* ---- max pooling's choices --------------------------------------------------------------------------------------------------------- */
+
+START_TEST(the_first_of_equal_values_wins) {
+    const layer_case c = {"max_pool", PARAMS(gcam_pool_params, .kernel = {2, 2}), 1, {NCHW(1, 1, 2, 4)}};
+    trial t;
+    trial_create(&t, &c, &in_caller, 1);
+    static const float x[8] = {1, 1, -1, 2, 1, 1, 2, 2}, expected[8] = {5, 0, 0, 7, 0, 0, 0, 0};
+    memcpy(t.in[0]->data, x, sizeof x);
+    t.dout->data[0] = 5, t.dout->data[1] = 7;
+    trial_forward(&t);
+    trial_backward(&t, GCAM_RULE_GRADIENT, 0);
+    ck_assert_mem_eq(t.din[0]->data, expected, sizeof expected);
+    trial_free(&t);
+}
+END_TEST
+
+START_TEST(padding_and_nan_in_max_pooling) {
+    const layer_case c = {
+        "max_pool", PARAMS(gcam_pool_params, .kernel = {3, 3}, .stride = {3, 3}, .pad = {1, 1}), 1, {NCHW(1, 1, 5, 5)}};
+    trial t;
+    trial_create(&t, &c, &in_caller, 1);
+    for (int i = 0; i < 25; i++) t.in[0]->data[i] = -INFINITY; /* padding must not win over it */
+    t.in[0]->data[24] = NAN;
+    trial_forward(&t);
+    trial_backward(&t, GCAM_RULE_GRADIENT, 0);
+    for (int i = 0; i < 3; i++) ck_assert(t.out->data[i] == -INFINITY);
+    ck_assert(isnan(t.out->data[3]));
+    static const int winner[4] = {0, 2, 10, 24};
+    for (int i = 0; i < 4; i++) ck_assert(t.din[0]->data[winner[i]] == t.dout->data[i]);
+    trial_free(&t);
+}
+END_TEST
+
+/* ---- shapes and sentences ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct bad_case {
+    layer_case layer;
+    gcam_status status;
+    const char *message;
+} bad_case;
+
+#define HUGE ((int64_t)1 << 62)
+static const bad_case bad_cases[] = {
+    {{"conv2d", PARAMS(gcam_conv2d_params, .out = 2, .kernel = {5, 5}), 1, {NCHW(1, 1, 3, 3)}},
+     GCAM_ERR_SHAPE,
+     "features.3: 5x5 kernel does not fit in an input of 3x3 with padding 0"},
+    {{"conv2d",
+      PARAMS(gcam_conv2d_params, .out = 2, .kernel = {5, 5}, .pad = {1, 0}, .dilation = {2, 1}),
+      1,
+      {NCHW(1, 1, 3, 9)}},
+     GCAM_ERR_SHAPE,
+     "features.3: 5x5 kernel with dilation 2,1 does not fit in an input of 3x9 with padding 1,0 before and 1,0 after"},
+    {{"conv2d", PARAMS(gcam_conv2d_params, .kernel = {5, 5}), 1, {NCHW(1, 1, 3, 3)}},
+     GCAM_ERR_ARGUMENT,
+     "features.3: out is 0, expected a number above 0"},
+    {{"conv2d", PARAMS(gcam_conv2d_params, .out = 2, .kernel = {1, 1}, .stride = {1, -1}), 1, {NCHW(1, 1, 3, 3)}},
+     GCAM_ERR_ARGUMENT,
+     "features.3: stride is -1, expected no negative number"},
+    {{"conv2d", PARAMS(gcam_conv2d_params, .out = HUGE, .kernel = {1, 1}), 1, {NCHW(1, 1, 3, 3)}},
+     GCAM_ERR_ARGUMENT,
+     "features.3: out is 4611686018427387904, expected at most 2147483647"},
+    {{"conv2d", PARAMS(gcam_conv2d_params, .out = 4, .kernel = {1, 1}, .groups = 2), 1, {NCHW(1, 3, 3, 3)}},
+     GCAM_ERR_SHAPE,
+     "features.3: 3 input channels cannot be divided into 2 groups"},
+    {{"conv2d", PARAMS(gcam_conv2d_params, .out = 3, .kernel = {1, 1}, .groups = 2), 1, {NCHW(1, 4, 3, 3)}},
+     GCAM_ERR_SHAPE,
+     "features.3: 3 output channels cannot be divided into 2 groups"},
+    {{"conv2d", PARAMS(gcam_conv2d_params, .out = 3, .kernel = {1, 1}), 1, {{2, {1, 512}}}},
+     GCAM_ERR_SHAPE,
+     "features.3: expected an input of 4 dimensions (N C H W), found 1x512"},
+    {{"conv2d", PARAMS(gcam_conv2d_params, .out = 3, .kernel = {1, 1}), 1, {NCHW(1, 3, HUGE, 3)}},
+     GCAM_ERR_LIMIT,
+     "features.3: an input of 1x3x4611686018427387904x3 is too large"},
+    {{"conv2d", PARAMS(gcam_conv2d_params, .out = INT32_MAX, .kernel = {1, 1}), 1, {NCHW(1, 3, INT32_MAX, INT32_MAX)}},
+     GCAM_ERR_LIMIT,
+     "features.3: an output of 1x2147483647x2147483647x2147483647 is too large"},
+    {{"linear", PARAMS(gcam_linear_params, .out = 3), 1, {{0}}},
+     GCAM_ERR_SHAPE,
+     "features.3: expected an input of at least 1 dimensions, found a scalar"},
+    {{"relu", NULL, 1, {NCHW(1, 3, 0, 3)}}, GCAM_ERR_SHAPE, "features.3: the output would be empty (1x3x0x3)"},
+    {{"flatten", NULL, 1, {NCHW(1, HUGE, HUGE, 2)}},
+     GCAM_ERR_LIMIT,
+     "features.3: an output of 1x4611686018427387904x4611686018427387904x2 is too large"},
+    {{"leaky_relu", PARAMS(gcam_leaky_relu_params, .slope = INFINITY), 1, {{1, {3}}}},
+     GCAM_ERR_ARGUMENT,
+     "features.3: slope is not a finite number"},
+    {{"max_pool", PARAMS(gcam_pool_params, .kernel = {2, 2}, .pad = {2, 0}), 1, {NCHW(1, 3, 4, 4)}},
+     GCAM_ERR_SHAPE,
+     "features.3: padding 2 is not smaller than the kernel, which spans 2"},
+    {{"max_pool", PARAMS(gcam_pool_params, .kernel = {2, 2}, .pad_end = {0, -1}), 1, {NCHW(1, 3, 4, 4)}},
+     GCAM_ERR_ARGUMENT,
+     "features.3: the padding below or right is -1, expected no negative number"},
+    {{"max_pool", PARAMS(gcam_pool_params, .kernel = {2, 2}, .pad = {1, 1}, .dilation = {3, 1}), 1, {NCHW(1, 3, 2, 2)}},
+     GCAM_ERR_SHAPE,
+     "features.3: dilation 3 is larger than the input's 2"},
+    {{"max_pool", PARAMS(gcam_pool_params, .kernel = {1, 1}), 1, {NCHW(1, 1, 65536, 65536)}},
+     GCAM_ERR_LIMIT,
+     "features.3: an input of 65536x65536 is too large for max pooling"},
+    {{"avg_pool", PARAMS(gcam_pool_params, .kernel = {2, 2}, .dilation = {2, 1}), 1, {NCHW(1, 1, 4, 4)}},
+     GCAM_ERR_UNSUPPORTED,
+     "features.3: average pooling has no dilation"},
+    {{"concat", NULL, 2, {NCHW(1, 3, 4, 4), NCHW(1, 3, 4, 5)}},
+     GCAM_ERR_SHAPE,
+     "features.3: inputs of 1x3x4x4 and 1x3x4x5 cannot be concatenated along axis 1"},
+    {{"concat", PARAMS(gcam_axis_params, .axis = 4), 1, {NCHW(1, 3, 4, 4)}},
+     GCAM_ERR_SHAPE,
+     "features.3: an input of 1x3x4x4 has no axis 4"},
+    {{"add", NULL, 2, {NCHW(1, 3, 4, 4), {2, {1, 3}}}},
+     GCAM_ERR_SHAPE,
+     "features.3: inputs of 1x3x4x4 and 1x3 cannot be added"},
+    {{"softmax", PARAMS(gcam_axis_params, .axis = -3), 1, {{2, {1, 3}}}},
+     GCAM_ERR_SHAPE,
+     "features.3: an input of 1x3 has no axis -3"},
+};
+
+START_TEST(bad_shapes_end_in_a_sentence) {
+    trial t;
+    gcam_shape out;
+    const bad_case *bad = &bad_cases[_i];
+    ck_assert_msg(trial_infer(&t, &bad->layer, &out) == bad->status, "%s: %s", bad->layer.op,
+                  gcam_last_error()->message);
+    ck_assert_str_eq(gcam_last_error()->message, bad->message);
+    trial_free(&t);
+}
+END_TEST
+
+START_TEST(output_sizes_follow_pytorch) {
+    /* size, kernel, stride, pad, ceil_mode: what torch.nn.functional.max_pool2d gives */
+    static const int64_t golden[][6] = {
+        {224, 2, 2, 0, 0, 112}, {55, 3, 2, 0, 0, 27}, {54, 3, 2, 0, 1, 27}, {112, 3, 2, 1, 0, 56}, {5, 2, 2, 1, 1, 3},
+        {7, 2, 2, 0, 1, 4},     {6, 3, 2, 1, 1, 4},   {2, 2, 2, 1, 1, 2},   {3, 3, 3, 1, 1, 2},
+    };
+    for (size_t i = 0; i < sizeof golden / sizeof *golden; i++) {
+        const int64_t *g = golden[i];
+        gcam_pool_params p = {.kernel = {g[1], 1}, .stride = {g[2], 1}, .pad = {g[3], 0}, .ceil_mode = g[4]};
+        const layer_case c = {"max_pool", &p, 1, {NCHW(1, 1, g[0], 1)}};
+        trial t;
+        gcam_shape out;
+        ck_assert_int_eq(trial_infer(&t, &c, &out), GCAM_OK);
+        ck_assert_msg(out.dim[2] == g[5], "row %d: %ld, expected %ld", (int)i, (long)out.dim[2], (long)g[5]);
+        trial_free(&t);
+    }
+}
+END_TEST
+
+START_TEST(multiplies_are_counted) {
+    const layer_case c = {
+        "conv2d", PARAMS(gcam_conv2d_params, .out = 64, .kernel = {3, 3}, .pad = {1, 1}), 1, {NCHW(1, 3, 224, 224)}};
+    trial t;
+    gcam_shape out;
+    ck_assert_int_eq(trial_infer(&t, &c, &out), GCAM_OK);
+    ck_assert_int_eq(t.layer.op->multiplies(&t.layer, t.in_shape, &out), 86704128); /* 64 * 224 * 224 * 27 */
+    trial_free(&t);
+}
+END_TEST
+
+Suite *layers_suite(void);
+Suite *layers_suite(void) {
+    Suite *suite = suite_create("layers");
+    TCase *numbers = tcase_create("numbers"), *shapes = tcase_create("shapes");
+    tcase_set_timeout(numbers, 60);
+    tcase_add_test(numbers, every_operation_has_a_case_and_a_reference);
+    tcase_add_loop_test(numbers, references_are_differentiated_rightly, 0, CASES);
+    tcase_add_loop_test(numbers, layers_match_their_references, 0, CASES);
+    tcase_add_loop_test(numbers, in_place_and_forward_only_give_the_same_bits, 0, CASES);
+    tcase_add_loop_test(numbers, nan_is_never_swallowed, 0, CASES);
+    tcase_add_test(numbers, rectifiers_follow_the_rules);
+    tcase_add_loop_test(numbers, rules_change_nothing_but_rectifiers, 0, CASES);
+    tcase_add_test(numbers, the_first_of_equal_values_wins);
+    tcase_add_test(numbers, padding_and_nan_in_max_pooling);
+    tcase_add_loop_test(shapes, bad_shapes_end_in_a_sentence, 0, sizeof bad_cases / sizeof *bad_cases);
+    tcase_add_test(shapes, output_sizes_follow_pytorch);
+    tcase_add_test(shapes, multiplies_are_counted);
+    suite_add_tcase(suite, numbers);
+    suite_add_tcase(suite, shapes);
+    return suite;
+}
