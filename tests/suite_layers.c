@@ -255,7 +255,7 @@ END_TEST
 
 /* x and p in all combinations of signs, for one rectifier; expected = slope of (rule, x > 0, p > 0). */
 static void check_rules(const char *op, const void *params, float slope) {
-    static const float x[9] = {-2, -2, -2, 0, 0, 0, 2, 2, 2}, p[9] = {-3, 0, 3, -3, 0, 3, -3, 0, 3};
+    static const float x[9] = {-2, -2, -2, 0, 0, 0, 2, 2, 2}, p[9] = {-3, 0, 0.25f, -3, 0, 0.25f, -3, 0, 0.25f};
     const layer_case c = {op, params, 1, {{2, {1, 9}}}};
     trial t;
     trial_create(&t, &c, &in_caller, 2);
