@@ -10,7 +10,7 @@
 enum {
     WINDOW = 32768,
     HASH_BITS = 15,
-    CHAIN = 12, /* earlier places tried for a repeat */
+    CHAIN = 4, /* earlier places tried for a repeat */
     MIN_MATCH = 4,
     MAX_MATCH = 258,
     BLOCK = 1 << 15, /* tokens of a block */
@@ -19,7 +19,8 @@ enum {
     LENGTH_CODES = 19,
     END_OF_BLOCK = 256,
     MAX_BITS = 15,
-    MAX_LENGTH_BITS = 7
+    MAX_LENGTH_BITS = 7,
+    BLOCK_BYTES = 6 * BLOCK + 512 /* most that a block can take: 15 + 5 + 15 + 13 bits a token, and its head */
 };
 
 /* A literal, or a repeat: length << 16 | distance. Lengths are at least 4, so the two cannot be mixed up. */
@@ -45,16 +46,21 @@ typedef struct huffman {
 
 /* ---- output ------------------------------------------------------------------------------------------------------------ */
 
-static void put_byte(deflater *d, uint8_t byte) {
-    if (d->size == d->capacity && d->status == GCAM_OK)
-        d->status = gcam__grow((void **)&d->out, d->size, &d->capacity, 1);
-    if (d->status == GCAM_OK) d->out[d->size++] = byte;
+/* Makes room for `bytes` more; what follows may then write without asking. */
+static void reserve(deflater *d, size_t bytes) {
+    if (d->status != GCAM_OK || d->capacity - d->size >= bytes) return;
+    size_t wanted = 2 * d->capacity + bytes;
+    uint8_t *grown = gcam__resize(d->out, wanted);
+    if (grown)
+        d->out = grown, d->capacity = wanted;
+    else
+        d->status = gcam_last_error()->status;
 }
 
 static void put_bits(deflater *d, uint32_t value, int count) {
     d->bits |= (uint64_t)value << d->bit_count;
     d->bit_count += count;
-    for (; d->bit_count >= 8; d->bit_count -= 8, d->bits >>= 8) put_byte(d, (uint8_t)d->bits);
+    for (; d->bit_count >= 8; d->bit_count -= 8, d->bits >>= 8) d->out[d->size++] = (uint8_t)d->bits;
 }
 
 static void put_symbol(deflater *d, const huffman *h, int symbol) {
@@ -210,6 +216,8 @@ static void put_repeat(deflater *d, token t, const huffman *literal, const huffm
 }
 
 static void put_block(deflater *d, int last) {
+    reserve(d, BLOCK_BYTES);
+    if (d->status != GCAM_OK) return;
     uint32_t literal_weight[LITERALS] = {0}, distance_weight[DISTANCES] = {0};
     count_symbols(d, literal_weight, distance_weight);
     huffman literal, distance;
@@ -229,8 +237,8 @@ static void put_block(deflater *d, int last) {
 }
 
 static void put_token(deflater *d, token t) {
-    d->tokens[d->count++] = t;
     if (d->count == BLOCK) put_block(d, 0);
+    d->tokens[d->count++] = t;
 }
 
 /* ---- repeats ----------------------------------------------------------------------------------------------------------- */
@@ -239,8 +247,7 @@ static uint32_t hash_at(const uint8_t *p) {
     return gcam__read_le32(p) * 2654435761u >> (32 - HASH_BITS); /* Knuth's multiplicative hash */
 }
 
-static void remember(deflater *d, const uint8_t *data, size_t at) {
-    uint32_t hash = hash_at(data + at);
+static void remember(deflater *d, uint32_t hash, size_t at) {
     d->previous[at % WINDOW] = d->head[hash];
     d->head[hash] = (int32_t)at;
 }
@@ -251,20 +258,20 @@ static int common_length(const uint8_t *a, const uint8_t *b, int most) {
     return length;
 }
 
-/* Longest repeat that begins at `at`, as a token, or 0. */
-static token find_repeat(const deflater *d, const uint8_t *data, size_t at, int most) {
+/* Longest repeat of what begins at `at`, as a token, or 0; `hash` is that of its first four bytes. */
+static token find_repeat(const deflater *d, uint32_t hash, const uint8_t *data, size_t at, int most) {
     int best = MIN_MATCH - 1;
     token found = 0;
-    int32_t place = d->head[hash_at(data + at)];
+    int32_t place = d->head[hash];
+    uint32_t start = gcam__read_le32(data + at);
     for (int tries = 0; tries < CHAIN && place >= 0 && at - (size_t)place < WINDOW; tries++) {
-        int length = common_length(data + at, data + place, most);
-        if (length > best) {
-            best = length;
-            found = (token)length << 16 | (token)(at - (size_t)place);
+        if (gcam__read_le32(data + place) == start) {
+            int length = common_length(data + at, data + place, most);
+            if (length > best) best = length, found = (token)length << 16 | (token)(at - (size_t)place);
             if (length == most) break;
         }
         int32_t older = d->previous[(size_t)place % WINDOW];
-        if (older >= place) break;
+        if (older >= place) break; /* overwritten by a place beyond the window */
         place = older;
     }
     return found;
@@ -276,13 +283,14 @@ static void compress(deflater *d, const uint8_t *data, size_t size) {
         token repeat = 0;
         int most = size - at < MAX_MATCH ? (int)(size - at) : MAX_MATCH;
         if (most >= MIN_MATCH) {
-            repeat = find_repeat(d, data, at, most);
-            remember(d, data, at);
+            uint32_t hash = hash_at(data + at);
+            repeat = find_repeat(d, hash, data, at, most);
+            remember(d, hash, at);
         }
         put_token(d, repeat ? repeat : data[at]);
         size_t end = at + (repeat ? repeat >> 16 : 1);
         for (at++; at < end; at++) {
-            if (size - at >= MIN_MATCH) remember(d, data, at);
+            if (size - at >= MIN_MATCH) remember(d, hash_at(data + at), at);
         }
     }
     put_block(d, 1);
@@ -307,14 +315,17 @@ gcam_status gcam__zlib_compress(uint8_t **out, size_t *out_size, const uint8_t *
                   .head = gcam__alloc((sizeof(int32_t)) << HASH_BITS),
                   .previous = gcam__alloc(WINDOW * sizeof(int32_t))};
     d.status = d.tokens && d.head && d.previous ? GCAM_OK : GCAM_ERR_NOMEM;
+    reserve(&d, 16); /* head and checksum */
     if (d.status == GCAM_OK) {
         memset(d.head, 0xFF, sizeof(int32_t) << HASH_BITS);
-        put_byte(&d, 0x78); /* DEFLATE with a window of 32 KiB */
-        put_byte(&d, 0x01);
+        put_bits(&d, 0x0178, 16); /* DEFLATE with a window of 32 KiB */
         compress(&d, data, size);
-        if (d.bit_count > 0) put_bits(&d, 0, 8 - d.bit_count);
+        reserve(&d, 16);
+    }
+    if (d.status == GCAM_OK) {
+        put_bits(&d, 0, (8 - d.bit_count) % 8);
         uint32_t sum = adler32(data, size);
-        for (int shift = 24; shift >= 0; shift -= 8) put_byte(&d, (uint8_t)(sum >> shift));
+        for (int shift = 24; shift >= 0; shift -= 8) put_bits(&d, sum >> shift & 0xFF, 8);
     }
     gcam__free(d.tokens);
     gcam__free(d.head);

@@ -18,7 +18,7 @@ static void write_le32(uint8_t *to, uint32_t value) {
 
 /* ---- PNG rows ---------------------------------------------------------------------------------------------------------- */
 
-enum { FILTERS = 5, PIXEL = 3 };
+enum { PIXEL = 3 };
 
 /* Of left, above and above left the one nearest to left + above - above left (Paeth 1991). */
 static int paeth(int left, int above, int corner) {
@@ -27,55 +27,55 @@ static int paeth(int left, int above, int corner) {
     return to_above <= to_corner ? above : corner;
 }
 
-/* What a filter predicts for byte `i` of `row`; `above` is a row of zeros for the first. */
-static int predict(int filter, const uint8_t *row, const uint8_t *above, size_t i) {
-    int left = i < PIXEL ? 0 : row[i - PIXEL], corner = i < PIXEL ? 0 : above[i - PIXEL];
-    switch (filter) {
-    case 1:
-        return left;
-    case 2:
-        return above[i];
-    case 3:
-        return (left + above[i]) / 2;
-    case 4:
-        return paeth(left, above[i], corner);
-    default:
-        return 0;
-    }
-}
-
-/* `to[0]` is the filter's number. Returns the sum of the differences' sizes, the usual guess at how well they compress. */
-static uint64_t filter_row(uint8_t *to, int filter, const uint8_t *row, const uint8_t *above, size_t bytes) {
-    uint64_t sum = 0;
+/* One row filtered, `to[0]` being the filter's number; both rows have a pixel of zeros before them. Returns the sum of the
+ * differences' sizes, the usual guess at how badly they compress. Inlined with a constant filter, so that the loop has no branch. */
+static inline __attribute__((always_inline)) uint32_t filter_row(uint8_t *restrict to, int filter, const uint8_t *row,
+                                                                 const uint8_t *above, int bytes) {
+    uint32_t sum = 0;
     to[0] = (uint8_t)filter;
-    for (size_t i = 0; i < bytes; i++) {
-        uint8_t difference = (uint8_t)(row[i] - predict(filter, row, above, i));
+    for (int i = 0; i < bytes; i++) {
+        int left = row[i - PIXEL], guess = 0;
+        if (filter == 1) guess = left;
+        if (filter == 2) guess = above[i];
+        if (filter == 3) guess = (left + above[i]) / 2;
+        if (filter == 4) guess = paeth(left, above[i], above[i - PIXEL]);
+        uint8_t difference = (uint8_t)(row[i] - guess);
         to[1 + i] = difference;
         sum += difference < 128 ? difference : 256u - difference;
     }
     return sum;
 }
 
-/* All rows, filtered; `spare` holds 1 + bytes bytes of each filter and a row of zeros. */
+/* The best of the five filters for a row, in `to`; `spare` has room for another attempt. */
+static void filter_best(uint8_t *to, uint8_t *spare, const uint8_t *row, const uint8_t *above, int bytes) {
+    uint32_t least = filter_row(to, 0, row, above, bytes);
+#define TRY_FILTER(number)                                                  \
+    do {                                                                    \
+        uint32_t sum = filter_row(spare, number, row, above, bytes);        \
+        if (sum < least) least = sum, memcpy(to, spare, (size_t)bytes + 1); \
+    } while (0)
+    TRY_FILTER(1);
+    TRY_FILTER(2);
+    TRY_FILTER(3);
+    TRY_FILTER(4);
+#undef TRY_FILTER
+}
+
+/* All rows. `spare` is three rows of zeros with room for a pixel before and a filter's number: this row, the one above, a trial. */
 static void filter_rows(uint8_t *to, const gcam_image *image, uint8_t *spare) {
     size_t bytes = (size_t)PIXEL * (size_t)image->width;
-    const uint8_t *above = spare + FILTERS * (1 + bytes);
+    uint8_t *row = spare + PIXEL, *above = row + PIXEL + bytes, *trial = above + bytes;
     for (int y = 0; y < image->height; y++, to += 1 + bytes) {
-        const uint8_t *row = image->pixels + bytes * (size_t)y;
-        int best = 0;
-        uint64_t least = UINT64_MAX;
-        for (int filter = 0; filter < FILTERS; filter++) {
-            uint64_t sum = filter_row(spare + (size_t)filter * (1 + bytes), filter, row, above, bytes);
-            if (sum < least) least = sum, best = filter;
-        }
-        memcpy(to, spare + (size_t)best * (1 + bytes), 1 + bytes);
-        above = row;
+        memcpy(row, image->pixels + bytes * (size_t)y, bytes);
+        filter_best(to, trial, row, above, (int)bytes);
+        uint8_t *swapped = row;
+        row = above, above = swapped;
     }
 }
 
 static gcam_status compress_rows(uint8_t **out, size_t *size, const gcam_image *image) {
     size_t row = 1 + (size_t)PIXEL * (size_t)image->width, total = row * (size_t)image->height;
-    uint8_t *filtered = gcam__alloc(total), *spare = gcam__calloc(FILTERS + 1, row);
+    uint8_t *filtered = gcam__alloc(total), *spare = gcam__calloc(3, row + PIXEL);
     gcam_status status = filtered && spare ? GCAM_OK : GCAM_ERR_NOMEM;
     if (status == GCAM_OK) {
         filter_rows(filtered, image, spare);
