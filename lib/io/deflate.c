@@ -94,7 +94,7 @@ static void sort_leaves(leaf *leaves, int count) {
 /* Depths of the leaves of a Huffman tree, `leaves` sorted by weight; merges the two lightest of two queues until one is left. */
 static void tree_depths(const leaf *leaves, int count, int *depth) {
     uint32_t weight[2 * LITERALS];
-    int parent[2 * LITERALS];
+    int parent[2 * LITERALS] = {0};
     for (int i = 0; i < count; i++) weight[i] = leaves[i].weight;
     int next_leaf = 0, next_node = count, node = count;
     for (; node < 2 * count - 1; node++) {
