@@ -47,9 +47,9 @@ static int failed(const gcam_builder *b) {
 
 static gcam_status check_name(const char *name) {
     if (!name || !*name) return gcam__fail(GCAM_ERR_ARGUMENT, "builder", "a layer needs a name");
-    if (strlen(name) > GCAM__MAX_NAME)
+    if (strlen(name) > GCAM__MAX_LAYER_NAME)
         return gcam__fail(GCAM_ERR_LIMIT, "builder", "the layer name %.40s... is longer than %d bytes", name,
-                          GCAM__MAX_NAME);
+                          GCAM__MAX_LAYER_NAME);
     for (const char *c = name; *c; c++)
         if (isspace((unsigned char)*c) || iscntrl((unsigned char)*c))
             return gcam__fail(GCAM_ERR_ARGUMENT, "builder",
@@ -285,7 +285,7 @@ static gcam_status add_parameter(gcam_network *network, const gcam_tensor_entry 
 
 static gcam_status bind_weight(gcam_network *network, gcam__node *node, int which, const gcam_shape *wanted, int shared,
                                const gcam_tensor_table *weights) {
-    char name[2 * GCAM__MAX_NAME + 2], text[2][160];
+    char name[2 * GCAM__MAX_LAYER_NAME + 2], text[2][160];
     const char *prefix = node->weights_from ? node->weights_from : node->name;
     size_t length = strlen(prefix);
     memcpy(name, prefix, length);

@@ -9,50 +9,27 @@
 
 /* ---- names -------------------------------------------------------------------------------------------------------------- */
 
-/* FNV-1a (Fowler, Noll, Vo). */
-static size_t hash_of(const char *text) {
-    uint64_t hash = UINT64_C(0xCBF29CE484222325);
-    for (; *text; text++) hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001B3);
-    return (size_t)hash;
-}
-
-/* Place of `text` in the table, or the free place where it belongs. */
-static size_t place_of(const gcam_network *network, const char *text) {
-    size_t mask = network->name_table_size - 1, place = hash_of(text) & mask;
-    while (network->name_table[place] && strcmp(network->names[network->name_table[place] - 1].text, text) != 0)
-        place = (place + 1) & mask;
-    return place;
-}
-
-static gcam_status grow_table(gcam_network *network) {
-    if (2 * (network->name_count + 1) < network->name_table_size) return GCAM_OK;
-    size_t size = network->name_table_size ? 2 * network->name_table_size : 64;
-    int *table = gcam__calloc(size, sizeof *table);
-    if (!table) return GCAM_ERR_NOMEM;
-    gcam__free(network->name_table);
-    network->name_table = table;
-    network->name_table_size = size;
-    for (size_t i = 0; i < network->name_count; i++) table[place_of(network, network->names[i].text)] = (int)i + 1;
-    return GCAM_OK;
-}
-
 gcam_status gcam__network_add_name(gcam_network *network, const char *text, int node, int is_alias) {
-    if (gcam_network_find(network, text) >= 0)
-        return gcam__fail(GCAM_ERR_ARGUMENT, "network", "the layer name %s is used twice", text);
-    GCAM_TRY(grow_table(network));
     GCAM_TRY(
         gcam__grow((void **)&network->names, network->name_count, &network->name_capacity, sizeof *network->names));
     char *kept = is_alias ? gcam__strdup(text) : network->nodes[node].name;
     if (!kept) return GCAM_ERR_NOMEM;
-    network->names[network->name_count] = (gcam__name){kept, node, is_alias};
-    network->name_table[place_of(network, text)] = (int)++network->name_count;
+    int added = 0;
+    gcam_status status = gcam__names_add(&network->name_index, kept, strlen(kept), &added);
+    if (status == GCAM_OK && !added)
+        status = gcam__fail(GCAM_ERR_ARGUMENT, "network", "the layer name %s is used twice", text);
+    if (status != GCAM_OK) {
+        if (is_alias) gcam__free(kept);
+        return status;
+    }
+    network->names[network->name_count++] = (gcam__node_name){kept, node, is_alias};
     return GCAM_OK;
 }
 
 int gcam_network_find(const gcam_network *network, const char *name) {
-    if (!network || !name || !network->name_table_size) return -1;
-    int entry = network->name_table[place_of(network, name)];
-    return entry ? network->names[entry - 1].node : -1;
+    if (!network || !name) return -1;
+    int64_t number = gcam__names_find(&network->name_index, name, strlen(name));
+    return number < 0 ? -1 : network->names[number].node;
 }
 
 /* ---- getters ------------------------------------------------------------------------------------------------------------ */
@@ -205,7 +182,7 @@ void gcam_network_free(gcam_network *network) {
     gcam__free(network->outputs);
     gcam__free(network->parameters);
     gcam__free(network->names);
-    gcam__free(network->name_table);
+    gcam__names_free(&network->name_index);
     gcam__free(network->nodes);
     pthread_mutex_destroy(&network->lock);
     gcam__free(network);

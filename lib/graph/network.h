@@ -2,12 +2,13 @@
 #ifndef GCAM_GRAPH_NETWORK_H
 #define GCAM_GRAPH_NETWORK_H
 
+#include "core/names.h"
 #include "gradcam/graph.h"
 #include "layers/layer.h"
 
 #include <pthread.h>
 
-enum { GCAM__MAX_NODES = 65536, GCAM__MAX_NAME = 255 };
+enum { GCAM__MAX_NODES = 65536, GCAM__MAX_LAYER_NAME = 255 };
 
 typedef struct gcam__node {
     gcam__layer layer;
@@ -34,19 +35,18 @@ typedef struct gcam__prepared {
 } gcam__prepared;
 
 /* A name or alias of a node. */
-typedef struct gcam__name {
+typedef struct gcam__node_name {
     char *text; /* borrowed from the node for its own name, owned for an alias */
     int node;
     int is_alias;
-} gcam__name;
+} gcam__node_name;
 
 struct gcam_network {
     gcam__node *nodes;
     int count;
-    gcam__name *names; /* in the order of their declaration */
+    gcam__node_name *names; /* in the order of their declaration */
     size_t name_count, name_capacity;
-    int *name_table; /* open addressing: index into names + 1; 0 is free */
-    size_t name_table_size;
+    gcam__names name_index; /* numbers are places in names */
     gcam__parameter *parameters;
     size_t parameter_count, parameter_capacity;
     int *inputs, *outputs; /* the first ones are the main ones */
