@@ -11,7 +11,6 @@
 #define GCAM__MAX_NAME 1024 /* bytes of a tensor's name */
 
 #define GCAM__MAX_ZIP_ENTRIES 65536
-#define GCAM__MAX_TAR_MEMBERS 64
 
 #define GCAM__MAX_PICKLE_STACK 65536
 #define GCAM__MAX_PICKLE_MEMO 1048576

@@ -13,6 +13,7 @@
 static const gcam__reader *const readers[] = {
     &gcam__torch_zip_reader,
     &gcam__torch_stream_reader,
+    &gcam__torch_tar_reader,
     &gcam__safetensors_reader,
 };
 
