@@ -103,8 +103,8 @@ enum { CONV_CASES = sizeof conv_cases / sizeof conv_cases[0] };
 static gcam__conv conv_of(const conv_case *t) {
     gcam__conv g = {.n = t->n, .c = t->c, .h = t->h, .w = t->w, .k = t->k, .r = t->r, .s = t->s, .groups = t->groups};
     for (int i = 0; i < 2; i++) g.stride[i] = t->stride[i], g.pad[i] = t->pad[i], g.dilation[i] = t->dilation[i];
-    g.p = reference_out_size(g.h, g.r, g.stride[0], g.pad[0], t->pad_end[0], g.dilation[0], 0);
-    g.q = reference_out_size(g.w, g.s, g.stride[1], g.pad[1], t->pad_end[1], g.dilation[1], 0);
+    g.p = reference_out_size(g.h, g.r, g.stride[0], g.pad[0], t->pad[0] + t->pad_end[0], g.dilation[0], 0);
+    g.q = reference_out_size(g.w, g.s, g.stride[1], g.pad[1], t->pad[1] + t->pad_end[1], g.dilation[1], 0);
     return g;
 }
 
@@ -374,7 +374,7 @@ END_TEST
 /* ---- pooling ------------------------------------------------------------------------------------------------------------- */
 
 typedef struct pool_case {
-    int planes, h, w, kernel[2], stride[2], pad[2], pad_end[2], dilation[2], ceil_mode;
+    int planes, h, w, kernel[2], stride[2], pad[2], pad_end[2] /* beyond pad */, dilation[2], ceil_mode;
 } pool_case;
 
 static const pool_case pool_cases[] = {
@@ -393,7 +393,7 @@ static gcam__pool2d pool_of(const pool_case *t) {
     gcam__pool2d g = {.planes = t->planes, .h = t->h, .w = t->w};
     for (int i = 0; i < 2; i++) {
         g.kernel[i] = t->kernel[i], g.stride[i] = t->stride[i], g.pad[i] = t->pad[i];
-        g.pad_end[i] = t->pad_end[i], g.dilation[i] = t->dilation[i];
+        g.pad_end[i] = t->pad[i] + t->pad_end[i], g.dilation[i] = t->dilation[i];
     }
     g.p = reference_out_size(g.h, g.kernel[0], g.stride[0], g.pad[0], g.pad_end[0], g.dilation[0], t->ceil_mode);
     g.q = reference_out_size(g.w, g.kernel[1], g.stride[1], g.pad[1], g.pad_end[1], g.dilation[1], t->ceil_mode);
@@ -426,6 +426,17 @@ START_TEST(average_pooling_matches_the_reference) {
         check_average(&g, in, out, gcam__avg_pool, reference_avg_pool, "avg_pool");
         check_average(&g, out, in, gcam__avg_pool_backward, reference_avg_pool_backward, "avg_pool_backward");
     }
+}
+END_TEST
+
+/* torch.nn.functional.avg_pool2d(torch.ones(1, 1, 4, 4), 3, 2, padding=1, ceil_mode=True) */
+START_TEST(average_pooling_divides_as_pytorch_does) {
+    static const double want[] = {4 / 9.0, 2 / 3.0, 1 / 3.0, 2 / 3.0, 1, 0.5, 1 / 3.0, 0.5, 0.25};
+    gcam__pool2d g = {1, 4, 4, 3, 3, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, 0};
+    float x[16], y[9];
+    for (int i = 0; i < 16; i++) x[i] = 1;
+    gcam__avg_pool(&computes[0], &g, x, y);
+    check_close(y, want, 9, "avg_pool with ceil_mode");
 }
 END_TEST
 
@@ -614,6 +625,7 @@ Suite *kernels_suite(void) {
     tcase_add_test(tcase, a_linear_row_is_the_same_alone);
     tcase_add_test(tcase, dead_rows_are_not_read);
     tcase_add_loop_test(tcase, average_pooling_matches_the_reference, 0, POOL_CASES);
+    tcase_add_test(tcase, average_pooling_divides_as_pytorch_does);
     tcase_add_loop_test(tcase, adaptive_pooling_matches_the_reference, 0, 6);
     tcase_add_loop_test(tcase, max_pooling_follows_the_tie_rule, 0, POOL_CASES);
     tcase_add_test(tcase, rectifiers_write_masks);

@@ -150,7 +150,7 @@ static double average_share(const gcam__pool2d *g, int64_t p, int64_t q) {
     int64_t out[2] = {p, q}, size[2] = {g->h, g->w};
     for (int axis = 0; axis < 2; axis++) {
         int64_t begin = out[axis] * g->stride[axis] - g->pad[axis], end = begin + g->kernel[axis];
-        int64_t limit = size[axis] + g->pad[axis] + g->pad_end[axis];
+        int64_t limit = size[axis] + g->pad_end[axis];
         if (end > limit) end = limit;
         cells[axis] = (double)(end - begin);
         if (begin < 0) begin = 0;
@@ -252,7 +252,7 @@ void reference_softmax(const float *x, double *y, int64_t outer, int64_t count, 
 
 int64_t reference_out_size(int64_t size, int64_t kernel, int64_t stride, int64_t pad, int64_t pad_end, int64_t dilation,
                            int ceil_mode) {
-    int64_t room = size + 2 * pad + pad_end - dilation * (kernel - 1) - 1;
+    int64_t room = size + pad + pad_end - dilation * (kernel - 1) - 1;
     int64_t out = (room + (ceil_mode ? stride - 1 : 0)) / stride + 1;
     if (ceil_mode && (out - 1) * stride >= size + pad) out--; /* no window starts in the far padding */
     return out;
