@@ -33,4 +33,15 @@ bench: all $(BUILD)/tools/bench $(BUILD)/tools/bench_worker $(BENCH_MODELS)
 	    $(if $(PHOTO),--photo $(PHOTO)) $(if $(NET),--net $(NET)) > $(BENCH)/table.md; status=$$?; cat $(BENCH)/table.md; \
 	    $(if $(NET),,sh tools/bench/insert.sh docs/performance.md $(BENCH)/table.md &&) exit $$status
 
+# make bench-kernels: the machine's limits and each layer shape alone. ARGS are passed on.
+.PHONY: bench-kernels
+bench-kernels: $(BUILD)/tools/bench_kernels
+	$(BUILD)/tools/bench_kernels --threads $(THREADS) $(ARGS)
+
+$(BUILD)/tools/bench_kernels: $(BUILD)/obj/tools/bench/bench_kernels.o $(STATIC)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+-include $(BUILD)/obj/tools/bench/bench_kernels.d
 -include $(BUILD)/obj/tools/bench/worker.d $(BUILD)/obj/tools/bench/bench.d $(BUILD)/obj/tools/bench/process.d
