@@ -393,10 +393,12 @@ static gcam__pool2d pool_of(const pool_case *t) {
     gcam__pool2d g = {.planes = t->planes, .h = t->h, .w = t->w};
     for (int i = 0; i < 2; i++) {
         g.kernel[i] = t->kernel[i], g.stride[i] = t->stride[i], g.pad[i] = t->pad[i];
-        g.pad_end[i] = t->pad[i] + t->pad_end[i], g.dilation[i] = t->dilation[i];
+        g.pad_end[i] = t->pad_end[i], g.dilation[i] = t->dilation[i];
     }
-    g.p = reference_out_size(g.h, g.kernel[0], g.stride[0], g.pad[0], g.pad_end[0], g.dilation[0], t->ceil_mode);
-    g.q = reference_out_size(g.w, g.kernel[1], g.stride[1], g.pad[1], g.pad_end[1], g.dilation[1], t->ceil_mode);
+    g.p = reference_out_size(g.h, g.kernel[0], g.stride[0], g.pad[0], g.pad[0] + g.pad_end[0], g.dilation[0],
+                             t->ceil_mode);
+    g.q = reference_out_size(g.w, g.kernel[1], g.stride[1], g.pad[1], g.pad[1] + g.pad_end[1], g.dilation[1],
+                             t->ceil_mode);
     return g;
 }
 
@@ -432,7 +434,7 @@ END_TEST
 /* torch.nn.functional.avg_pool2d(torch.ones(1, 1, 4, 4), 3, 2, padding=1, ceil_mode=True) */
 START_TEST(average_pooling_divides_as_pytorch_does) {
     static const double want[] = {4 / 9.0, 2 / 3.0, 1 / 3.0, 2 / 3.0, 1, 0.5, 1 / 3.0, 0.5, 0.25};
-    gcam__pool2d g = {1, 4, 4, 3, 3, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, 0};
+    gcam__pool2d g = {1, 4, 4, 3, 3, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {0, 0}, 0};
     float x[16], y[9];
     for (int i = 0; i < 16; i++) x[i] = 1;
     gcam__avg_pool(&computes[0], &g, x, y);

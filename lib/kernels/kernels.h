@@ -103,7 +103,7 @@ void gcam__conv_backward_weights(const gcam__compute *compute, const gcam__conv 
 typedef struct gcam__pool2d {
     int64_t planes, h, w, p, q;
     int64_t kernel[2], stride[2], pad[2], dilation[2];
-    int64_t pad_end[2]; /* below and right; pad: above and left */
+    int64_t pad_end[2]; /* below and right, *beyond* pad, as in layers.h */
     int exclude_pad;    /* average: divide by the cells inside the image only */
 } gcam__pool2d;
 
@@ -113,7 +113,7 @@ void gcam__max_pool(const gcam__compute *compute, const gcam__pool2d *g, const f
 /* dx = 0, then dx[index] += dy. */
 void gcam__max_pool_backward(const gcam__compute *compute, const gcam__pool2d *g, const float *dy, const int32_t *index,
                              float *dx);
-/* Average; with ceil_mode and padding the divisor counts cells up to H + pad_end (PyTorch's rule). */
+/* Average; with ceil_mode and padding the divisor counts cells up to H + pad + pad_end (PyTorch's rule). */
 void gcam__avg_pool(const gcam__compute *compute, const gcam__pool2d *g, const float *x, float *y);
 void gcam__avg_pool_backward(const gcam__compute *compute, const gcam__pool2d *g, const float *dy, float *dx);
 /* Adaptive average: cell (p, q) averages rows floor(pH/P) .. ceil((p+1)H/P), columns alike. */

@@ -94,7 +94,7 @@ typedef struct window {
 /* `*cells` becomes the axis' share of the divisor. */
 static range average_range(const gcam__pool2d *g, int axis, int64_t out, int64_t size, int64_t *cells) {
     int64_t begin = out * g->stride[axis] - g->pad[axis];
-    int64_t end = gcam__min(begin + g->kernel[axis], size + g->pad_end[axis]);
+    int64_t end = gcam__min(begin + g->kernel[axis], size + g->pad[axis] + g->pad_end[axis]);
     *cells = end - begin;
     range inside = {gcam__max(begin, 0), gcam__min(end, size)};
     if (g->exclude_pad) *cells = inside.end - inside.begin;

@@ -150,7 +150,7 @@ static double average_share(const gcam__pool2d *g, int64_t p, int64_t q) {
     int64_t out[2] = {p, q}, size[2] = {g->h, g->w};
     for (int axis = 0; axis < 2; axis++) {
         int64_t begin = out[axis] * g->stride[axis] - g->pad[axis], end = begin + g->kernel[axis];
-        int64_t limit = size[axis] + g->pad_end[axis];
+        int64_t limit = size[axis] + g->pad[axis] + g->pad_end[axis];
         if (end > limit) end = limit;
         cells[axis] = (double)(end - begin);
         if (begin < 0) begin = 0;
