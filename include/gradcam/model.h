@@ -61,7 +61,11 @@ typedef struct gcam_model_options {
     const char *const *labels; /**< class labels, copied; default: the file's own, ImageNet's for 1000 classes */
     size_t label_count;
     const gcam_preprocess *preprocess; /**< default: the file's own, or the architecture's */
+    const char *graph;                 /**< graph text of a network of one's own; overrules `arch` and the file's own graph */
 } gcam_model_options;
+
+/** Fills in the defaults. */
+GCAM_API void gcam_model_options_defaults(gcam_model_options *options);
 
 /** Loads a checkpoint or model file. NULL options are the defaults. Errors: IO, FORMAT, UNSUPPORTED (no known architecture fits: names the
  * nearest and what differs), SHAPE, NOT_FOUND, NUMERIC (NaN in weights), NOMEM. */
@@ -97,7 +101,8 @@ GCAM_API const char *gcam_model_label(const gcam_model *model, int class_index);
 /** Class by what a person wrote: an integer is an index; otherwise an exact label, then a unique part of one, case-insensitive.
  * Errors: NOT_FOUND, ARGUMENT (several hits; the message lists them). */
 GCAM_API gcam_status gcam_model_find_class(const gcam_model *model, const char *text, int *class_index);
-/** Value of a metadata key of the model file ("source", "sha256", "license"); NULL if absent. */
+/** Value of a metadata key of the model file ("source", "sha256", "license"); NULL if absent. Checkpoints have a "source", their own
+ * file name. Borrowed until the model is freed. */
 GCAM_API const char *gcam_model_metadata(const gcam_model *model, const char *key);
 
 /** The graph as readable text, one line a layer; free with gcam_text_free(). */

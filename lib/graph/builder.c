@@ -35,6 +35,10 @@ void gcam_builder_free(gcam_builder *b) {
     gcam__free(b);
 }
 
+const gcam_network *gcam__builder_network(const gcam_builder *b) {
+    return b->network;
+}
+
 /* Keeps the thread's last error as the builder's first one. */
 static int stick(gcam_builder *b) {
     if (b->error.status == GCAM_OK) b->error = *gcam_last_error();
@@ -283,40 +287,34 @@ static gcam_status add_parameter(gcam_network *network, const gcam_tensor_entry 
     return take_values(&parameter->value, entry);
 }
 
-static gcam_status bind_weight(gcam_network *network, gcam__node *node, int which, const gcam_shape *wanted, int shared,
-                               const gcam_tensor_table *weights) {
-    char name[2 * GCAM__MAX_LAYER_NAME + 2], text[2][160];
-    const char *prefix = node->weights_from ? node->weights_from : node->name;
-    size_t length = strlen(prefix);
-    memcpy(name, prefix, length);
-    name[length] = '.';
-    strcpy(name + length + 1, node->layer.op->weights[which]);
-    const gcam_tensor_entry *entry = weights ? gcam_tensor_table_find(weights, name) : NULL;
+/* What binding needs; `shared`: two layers may name the same weight, which needs a prefix, since names of layers are unique. */
+typedef struct binding {
+    gcam_network *network;
+    const gcam_tensor_table *weights;
+    int shared;
+} binding;
+
+static gcam_status bind_weight(void *user, int index, int which, const char *name, const gcam_shape *wanted) {
+    const binding *b = user;
+    gcam__node *node = &b->network->nodes[index];
+    char text[2][160];
+    const gcam_tensor_entry *entry = b->weights ? gcam_tensor_table_find(b->weights, name) : NULL;
     if (!entry)
         return gcam__fail(GCAM_ERR_NOT_FOUND, "network", "%s: there is no such weight; expected a tensor of %s", name,
                           gcam__shape_text(wanted, text[0]));
     if (!gcam_shape_equal(&entry->shape, wanted))
         return gcam__fail(GCAM_ERR_SHAPE, "network", "%s: expected %s, the file has %s", name,
                           gcam__shape_text(wanted, text[0]), gcam__shape_text(&entry->shape, text[1]));
-    GCAM_TRY(add_parameter(network, entry, shared, &node->parameter[which]));
-    const gcam_tensor *value = &network->parameters[node->parameter[which]].value;
+    GCAM_TRY(add_parameter(b->network, entry, b->shared, &node->parameter[which]));
+    const gcam_tensor *value = &b->network->parameters[node->parameter[which]].value;
     node->layer.weight[which] = (gcam_tensor){value->shape, value->data, 0};
     return GCAM_OK;
 }
 
 static gcam_status bind_weights(gcam_network *network, const gcam_tensor_table *weights) {
-    int shared = 0; /* only then two layers can name the same weight: names of layers are unique */
-    for (int i = 0; i < network->count; i++) shared |= network->nodes[i].weights_from != NULL;
-    for (int i = 0; i < network->count; i++) {
-        gcam__node *node = &network->nodes[i];
-        if (!node->layer.op->weights) continue;
-        const gcam_shape *in = &network->nodes[node->inputs[0]].shape;
-        gcam_shape wanted;
-        for (int k = 0; node->layer.op->weights[k]; k++)
-            if (node->layer.op->weight_shape(&node->layer, in, k, &wanted))
-                GCAM_TRY(bind_weight(network, node, k, &wanted, shared, weights));
-    }
-    return GCAM_OK;
+    binding b = {network, weights, 0};
+    for (int i = 0; i < network->count; i++) b.shared |= network->nodes[i].weights_from != NULL;
+    return gcam__network_each_weight(network, bind_weight, &b);
 }
 
 /* ---- finishing ----------------------------------------------------------------------------------------------------------- */

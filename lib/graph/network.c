@@ -86,6 +86,29 @@ gcam_status gcam_network_layer(const gcam_network *network, int index, gcam_laye
     return GCAM_OK;
 }
 
+static const char *weight_name(const gcam__node *node, int which, char text[2 * GCAM__MAX_LAYER_NAME + 2]) {
+    const char *prefix = node->weights_from ? node->weights_from : node->name;
+    size_t length = strlen(prefix);
+    memcpy(text, prefix, length);
+    text[length] = '.';
+    strcpy(text + length + 1, node->layer.op->weights[which]);
+    return text;
+}
+
+gcam_status gcam__network_each_weight(const gcam_network *network, gcam__weight_fn fn, void *user) {
+    for (int i = 0; i < network->count; i++) {
+        const gcam__node *node = &network->nodes[i];
+        if (!node->layer.op->weights) continue;
+        const gcam_shape *in = &network->nodes[node->inputs[0]].shape;
+        gcam_shape wanted;
+        char name[2 * GCAM__MAX_LAYER_NAME + 2];
+        for (int k = 0; node->layer.op->weights[k]; k++)
+            if (node->layer.op->weight_shape(&node->layer, in, k, &wanted))
+                GCAM_TRY(fn(user, i, k, weight_name(node, k, name), &wanted));
+    }
+    return GCAM_OK;
+}
+
 /* ---- shapes ------------------------------------------------------------------------------------------------------------- */
 
 /* A layer whose weights were bound for another size (a linear layer after flatten) cannot take this one. */

@@ -57,6 +57,14 @@ struct gcam_network {
     size_t prepared_count, prepared_capacity;
 };
 
+/* The network that a builder has made so far. */
+const gcam_network *gcam__builder_network(const gcam_builder *b);
+
+/* Calls `fn` for every weight that the layers want, in the order of the layers: `which` of node `node`, its full name, its shape.
+ * An error of `fn` ends the calls. Errors: those of `fn`. */
+typedef gcam_status (*gcam__weight_fn)(void *user, int node, int which, const char *name, const gcam_shape *shape);
+gcam_status gcam__network_each_weight(const gcam_network *network, gcam__weight_fn fn, void *user);
+
 /* Adds a name or alias. Errors: ARGUMENT (taken), NOMEM. */
 gcam_status gcam__network_add_name(gcam_network *network, const char *text, int node, int is_alias);
 

@@ -2,6 +2,7 @@
 #include "graph/session.h"
 
 #include "core/memory.h"
+#include "core/options.h"
 #include "core/status.h"
 
 #include <string.h>
@@ -63,15 +64,9 @@ void gcam_session_options_defaults(gcam_session_options *options) {
     *options = (gcam_session_options){.struct_size = sizeof *options, .batch = 1};
 }
 
-/* The caller's options, cut to what this version and theirs both know. */
 static gcam_status read_options(gcam_session_options *to, const gcam_session_options *from) {
     gcam_session_options_defaults(to);
-    if (!from) return GCAM_OK;
-    if (from->struct_size == 0 || from->struct_size > sizeof *to)
-        return gcam__fail(GCAM_ERR_ARGUMENT, "session",
-                          "options: struct_size is %zu, expected %zu (use the _defaults function)", from->struct_size,
-                          sizeof *to);
-    memcpy(to, from, from->struct_size);
+    GCAM_TRY(gcam__options_take(to, sizeof *to, from, "session"));
     if (to->batch == 0) to->batch = 1;
     if (to->batch < 0 || to->height < 0 || to->width < 0 || to->batch > INT32_MAX || to->height > INT32_MAX
         || to->width > INT32_MAX)

@@ -1,0 +1,303 @@
+/* Tests of the zoo: every architecture has torchvision's tensors and PyTorch's layer names, and is recognised by its tensors. */
+#include "graph/network.h"
+#include "model/zoo/zoo.h"
+#include "support/weights.h"
+
+#include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char path[64];
+
+static void setup(void) {
+    snprintf(path, sizeof path, "/tmp/gradcam-zoo-XXXXXX");
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+}
+
+static void teardown(void) {
+    unlink(path);
+}
+
+/* The architecture's network without weights; free the builder. */
+static const gcam_network *build(const char *arch, const gcam_tensor_table *like, gcam_builder **builder) {
+    ck_assert_int_eq(gcam__arch_build(builder, gcam__arch_find(arch), like), GCAM_OK);
+    return gcam__builder_network(*builder);
+}
+
+/* ---- parameters --------------------------------------------------------------------------------------------------------- */
+
+/* As the torchvision documentation counts them, without batch norm's statistics. */
+static const struct {
+    const char *arch;
+    int64_t count;
+} parameters[] = {
+    {"alexnet", 61100840},   {"vgg11", 132863336},       {"vgg13", 133047848},       {"vgg16", 138357544},
+    {"vgg19", 143667240},    {"vgg11_bn", 132868840},    {"vgg13_bn", 133053736},    {"vgg16_bn", 138365992},
+    {"vgg19_bn", 143678248}, {"squeezenet1_0", 1248424}, {"squeezenet1_1", 1235496}, {"tiny_darknet", 1042104},
+};
+
+static gcam_status count_parameter(void *user, int node, int which, const char *name, const gcam_shape *shape) {
+    (void)node, (void)which;
+    int64_t *total = user;
+    if (strstr(name, ".running_") == NULL) *total += gcam_shape_count(shape);
+    return GCAM_OK;
+}
+
+START_TEST(parameters_are_as_many_as_published) {
+    ck_assert_uint_eq(sizeof parameters / sizeof parameters[0], gcam_arch_count());
+    for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
+        gcam_builder *builder;
+        int64_t total = 0;
+        const gcam_network *network = build(parameters[i].arch, NULL, &builder);
+        ck_assert_int_eq(gcam__network_each_weight(network, count_parameter, &total), GCAM_OK);
+        ck_assert_msg(total == parameters[i].count, "%s has %" PRId64 " parameters, not %" PRId64, parameters[i].arch,
+                      total, parameters[i].count);
+        gcam_builder_free(builder);
+    }
+}
+END_TEST
+
+/* ---- torchvision's own lists -------------------------------------------------------------------------------------------- */
+
+typedef struct listing {
+    FILE *file;
+    const char *arch;
+    char line[512];
+    int seen;
+} listing;
+
+/* Moves on to the architecture's next float tensor in the list; 0 at the end. */
+static int next_listed(listing *l, char *name, char *shape) {
+    char arch[64], dtype[32];
+    while (fgets(l->line, sizeof l->line, l->file) != NULL) {
+        shape[0] = '\0';
+        if (sscanf(l->line, "%63s %255s %31s %127s", arch, name, dtype, shape) < 3 || strcmp(arch, l->arch) != 0)
+            continue;
+        if (strncmp(name, "aux", 3) != 0 && strcmp(dtype, "float32") == 0) return 1;
+    }
+    return 0;
+}
+
+static gcam_status compare_listed(void *user, int node, int which, const char *name, const gcam_shape *shape) {
+    (void)node, (void)which;
+    listing *l = user;
+    char listed[256], listed_shape[128], text[160];
+    rewind(l->file);
+    while (next_listed(l, listed, listed_shape))
+        if (strcmp(listed, name) == 0) {
+            ck_assert_str_eq(gcam__shape_text(shape, text), listed_shape);
+            l->seen++;
+            return GCAM_OK;
+        }
+    ck_abort_msg("%s has no %s", l->arch, name);
+}
+
+START_TEST(tensors_are_torchvisions) {
+    FILE *file = fopen("../shared/torchvision_shapes.tsv", "r");
+    if (file == NULL) {
+        puts("skipped: ../shared/torchvision_shapes.tsv is not there");
+        return;
+    }
+    const char *const archs[] = {"alexnet", "vgg16", "squeezenet1_1"};
+    for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++) {
+        listing l = {.file = file, .arch = archs[i]};
+        gcam_builder *builder;
+        char name[256], shape[128];
+        int listed = 0;
+        ck_assert_int_eq(gcam__network_each_weight(build(archs[i], NULL, &builder), compare_listed, &l), GCAM_OK);
+        for (rewind(file); next_listed(&l, name, shape); listed++)
+            ;
+        ck_assert_int_eq(l.seen, listed);
+        gcam_builder_free(builder);
+    }
+    fclose(file);
+}
+END_TEST
+
+/* ---- layers ---------------------------------------------------------------------------------------------------------------- */
+
+static void check_layer(const gcam_network *network, const char *name, const char *op, int64_t channels, int64_t side) {
+    gcam_layer_info info;
+    int index = gcam_network_find(network, name);
+    ck_assert_msg(index >= 0, "there is no layer %s", name);
+    ck_assert_int_eq(gcam_network_layer(network, index, &info), GCAM_OK);
+    ck_assert_str_eq(info.op, op);
+    ck_assert_int_eq(info.shape.dim[1], channels);
+    if (info.shape.rank == 4) ck_assert_int_eq(info.shape.dim[3], side);
+}
+
+START_TEST(vgg_layers) {
+    gcam_builder *builder;
+    const gcam_network *network = build("vgg16", NULL, &builder);
+    ck_assert_int_eq(gcam_network_layer_count(network), 41);
+    check_layer(network, "features.0", "conv2d", 64, 224);
+    check_layer(network, "features.28", "conv2d", 512, 14);
+    check_layer(network, "features.29", "relu", 512, 14);
+    check_layer(network, "features.30", "max_pool", 512, 7);
+    check_layer(network, "avgpool", "adaptive_avg_pool", 512, 7);
+    check_layer(network, "flatten", "flatten", 25088, 0);
+    check_layer(network, "classifier.5", "dropout", 4096, 0);
+    check_layer(network, "classifier.6", "linear", 1000, 0);
+    gcam_builder_free(builder);
+    network = build("vgg16_bn", NULL, &builder);
+    check_layer(network, "features.41", "batchnorm", 512, 14);
+    check_layer(network, "features.43", "max_pool", 512, 7);
+    gcam_builder_free(builder);
+}
+END_TEST
+
+START_TEST(alexnet_layers) {
+    gcam_builder *builder;
+    const gcam_network *network = build("alexnet", NULL, &builder);
+    ck_assert_int_eq(gcam_network_layer_count(network), 23);
+    check_layer(network, "features.0", "conv2d", 64, 55);
+    check_layer(network, "features.2", "max_pool", 64, 27);
+    check_layer(network, "features.11", "relu", 256, 13);
+    check_layer(network, "avgpool", "adaptive_avg_pool", 256, 6);
+    check_layer(network, "classifier.0", "dropout", 9216, 0);
+    gcam_builder_free(builder);
+}
+END_TEST
+
+START_TEST(squeezenet_layers) {
+    gcam_builder *builder;
+    const gcam_network *network = build("squeezenet1_1", NULL, &builder);
+    check_layer(network, "features.2", "max_pool", 64, 55);
+    check_layer(network, "features.3.squeeze", "conv2d", 16, 55);
+    check_layer(network, "features.3.squeeze_activation", "relu", 16, 55);
+    check_layer(network, "features.3.expand1x1_activation", "relu", 64, 55);
+    check_layer(network, "features.3.expand3x3", "conv2d", 64, 55);
+    check_layer(network, "features.3.cat", "concat", 128, 55);
+    check_layer(network, "features.3", "concat", 128, 55);
+    check_layer(network, "features.12", "concat", 512, 13);
+    check_layer(network, "classifier.2", "relu", 1000, 13);
+    check_layer(network, "classifier.3", "global_avg_pool", 1000, 1);
+    gcam_builder_free(builder);
+    network = build("squeezenet1_0", NULL, &builder);
+    check_layer(network, "features.6", "max_pool", 256, 27);
+    check_layer(network, "features.12", "concat", 512, 13);
+    gcam_builder_free(builder);
+}
+END_TEST
+
+START_TEST(tiny_darknet_layers) {
+    gcam_builder *builder;
+    const gcam_network *network = build("tiny_darknet", NULL, &builder);
+    check_layer(network, "act2", "leaky_relu", 32, 112);
+    check_layer(network, "bn6", "batchnorm", 128, 56);
+    check_layer(network, "act15", "leaky_relu", 128, 14);
+    check_layer(network, "conv16", "conv2d", 1000, 14);
+    gcam_builder_free(builder);
+}
+END_TEST
+
+START_TEST(targets_are_rectified_maps) {
+    for (size_t i = 0; i < gcam_arch_count(); i++) {
+        gcam_builder *builder;
+        const gcam_arch_info *row = gcam_arch_at(i);
+        const gcam_network *network = build(row->id, NULL, &builder);
+        const gcam__node *node = &network->nodes[gcam_network_find(network, row->target)];
+        ck_assert_int_eq(gcam_network_target(network), gcam_network_find(network, row->target));
+        ck_assert_msg(node->shape.rank == 4 && node->shape.dim[2] > 1, "%s: %s has one cell", row->id, row->target);
+        for (const gcam__node *below = node;; below = &network->nodes[below->inputs[0]]) {
+            if (strcmp(below->layer.op->name, "concat") == 0) continue;
+            ck_assert_msg(strstr(below->layer.op->name, "relu") != NULL, "%s: %s is %s", row->id, row->target,
+                          below->layer.op->name);
+            break;
+        }
+        gcam_builder_free(builder);
+    }
+    ck_assert_ptr_null(gcam_arch_at(gcam_arch_count()));
+}
+END_TEST
+
+/* ---- detection ------------------------------------------------------------------------------------------------------------- */
+
+static gcam_status detect(const gcam__arch **arch) {
+    gcam_tensor_table *table;
+    ck_assert_int_eq(gcam_tensor_table_open(&table, path), GCAM_OK);
+    gcam_status status = gcam__arch_detect(arch, table);
+    gcam_tensor_table_free(table);
+    return status;
+}
+
+START_TEST(every_architecture_is_recognised) {
+    const gcam__arch *arch;
+    for (size_t i = 0; i < gcam_arch_count(); i++) {
+        weights_write_shapes(path, gcam_arch_at(i)->id, NULL, (shapes_change){0});
+        ck_assert_int_eq(detect(&arch), GCAM_OK);
+        ck_assert_str_eq(arch->info.id, gcam_arch_at(i)->id);
+    }
+}
+END_TEST
+
+START_TEST(classes_and_channels_come_from_the_weights) {
+    gcam_tensor_table *like;
+    gcam_builder *builder;
+    float zeros[16] = {0};
+    ck_assert_int_eq(gcam_tensor_table_create(&like), GCAM_OK);
+    ck_assert_int_eq(gcam_tensor_table_add(like, "classifier.6.weight", &(gcam_shape){2, {10, 1}}, zeros), GCAM_OK);
+    ck_assert_int_eq(gcam_tensor_table_add(like, "features.0.weight", &(gcam_shape){4, {1, 1, 1, 1}}, zeros), GCAM_OK);
+    const gcam_network *network = build("vgg16", like, &builder);
+    check_layer(network, "image", "input", 1, 224);
+    check_layer(network, "classifier.6", "linear", 10, 0);
+    weights_write_shapes(path, "vgg16", like, (shapes_change){0});
+    const gcam__arch *arch;
+    ck_assert_int_eq(detect(&arch), GCAM_OK);
+    ck_assert_str_eq(arch->info.id, "vgg16");
+    gcam_builder_free(builder);
+    gcam_tensor_table_free(like);
+}
+END_TEST
+
+static void check_refused(const char *arch, shapes_change change, const char *sentence) {
+    const gcam__arch *found;
+    weights_write_shapes(path, arch, NULL, change);
+    ck_assert_int_eq(detect(&found), GCAM_ERR_UNSUPPORTED);
+    ck_assert_ptr_null(found);
+    ck_assert_str_eq(gcam_last_error()->message, sentence);
+}
+
+START_TEST(what_does_not_fit_is_named) {
+    check_refused("vgg16", (shapes_change){.drop = "classifier.0.weight"},
+                  "no known architecture fits; the nearest is vgg16: classifier.0.weight is missing (4096x25088)");
+    check_refused(
+        "vgg16", (shapes_change){.widen = "features.28.weight"},
+        "no known architecture fits; the nearest is vgg16: features.28.weight: expected 512x512x3x3, the file has "
+        "512x512x3x4");
+    check_refused(
+        "squeezenet1_1", (shapes_change){.add = "attention.gate"},
+        "no known architecture fits; the nearest is squeezenet1_1: it has no attention.gate, which the file has");
+    gcam_tensor_table *table;
+    const gcam__arch *found;
+    ck_assert_int_eq(gcam_tensor_table_create(&table), GCAM_OK);
+    ck_assert_int_eq(gcam_tensor_table_add(table, "w", &(gcam_shape){1, {1}}, (float[]){1}), GCAM_OK);
+    ck_assert_int_eq(gcam__arch_detect(&found, table), GCAM_ERR_UNSUPPORTED);
+    ck_assert_str_eq(gcam_last_error()->message, "no known architecture has any of the file's 1 tensors");
+    gcam_tensor_table_free(table);
+}
+END_TEST
+
+Suite *zoo_suite(void);
+Suite *zoo_suite(void) {
+    Suite *suite = suite_create("zoo");
+    TCase *tests = tcase_create("zoo");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, parameters_are_as_many_as_published);
+    tcase_add_test(tests, tensors_are_torchvisions);
+    tcase_add_test(tests, vgg_layers);
+    tcase_add_test(tests, alexnet_layers);
+    tcase_add_test(tests, squeezenet_layers);
+    tcase_add_test(tests, tiny_darknet_layers);
+    tcase_add_test(tests, targets_are_rectified_maps);
+    tcase_add_test(tests, every_architecture_is_recognised);
+    tcase_add_test(tests, classes_and_channels_come_from_the_weights);
+    tcase_add_test(tests, what_does_not_fit_is_named);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
