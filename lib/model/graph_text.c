@@ -71,7 +71,7 @@ static void write_layer(gcam__text *text, const gcam_network *network, const gca
     gcam__text_printf(text, "\n");
 }
 
-static void write_alias(gcam__text *text, const gcam_network *network, const gcam__name *name) {
+static void write_alias(gcam__text *text, const gcam_network *network, const gcam__node_name *name) {
     gcam__text_printf(text, "alias ");
     write_name(text, name->text);
     gcam__text_printf(text, " = %s\n", network->nodes[name->node].name);
@@ -81,7 +81,7 @@ static void write_alias(gcam__text *text, const gcam_network *network, const gca
 static void write_network(gcam__text *text, const gcam_network *network) {
     gcam__text_printf(text, "%s\n", header);
     for (size_t i = 0; i < network->name_count; i++) {
-        const gcam__name *name = &network->names[i];
+        const gcam__node_name *name = &network->names[i];
         if (name->is_alias)
             write_alias(text, network, name);
         else
