@@ -128,7 +128,9 @@ typedef enum gcam_warning {
     GCAM_WARN_FLAT = 4,         /**< the map is the same everywhere */
     GCAM_WARN_LAYER_1X1 = 8,    /**< the layer has one cell: the map cannot locate anything */
     GCAM_WARN_EQUIVALENT = 16,  /**< the method equals a cheaper one on this network */
-    GCAM_WARN_SATURATED = 32    /**< the probability's gradient vanishes; explain the logit */
+    GCAM_WARN_SATURATED = 32,   /**< the probability's gradient vanishes; explain the logit */
+    GCAM_WARN_LEAK = 64,        /**< a share of the score was dropped where a denominator is zero */
+    GCAM_WARN_AMBIGUOUS = 128   /**< the layer has no single strongest pattern; another map is as good */
 } gcam_warning;
 /** Sum of gcam_warning values. */
 GCAM_API unsigned gcam_explanation_warnings(const gcam_explanation *e);

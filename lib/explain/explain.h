@@ -1,0 +1,170 @@
+/* The inside of the explain room. One call of the entrance (explain.c) is a study: it resolves what was asked, runs one forward pass and
+ * as few backward passes as the methods want, copies what they left, and hands every method its task. A method is a row of the table in
+ * methods.c: what it wants gathered, a function from that material to the raw result, and how the result is shown. */
+#ifndef GCAM_EXPLAIN_EXPLAIN_H
+#define GCAM_EXPLAIN_EXPLAIN_H
+
+#include "gradcam/explain.h"
+
+enum { GCAM__RULES = 3 }; /* rules of gcam_rule that a pass down to the pixels may follow */
+
+/* What a method wants from the passes. */
+enum {
+    GCAM__WANTS_ACTIVATION = 1, /* A of the layer */
+    GCAM__WANTS_GRADIENT = 2,   /* dy/dA */
+    GCAM__WANTS_LAYER = 3,      /* either makes it a method of a layer */
+    GCAM__WANTS_PIXELS = 4,     /* dy/dx; the same bit shifted by a gcam_rule for the other rules */
+    GCAM__WANTS_GUIDED = 4 << GCAM_RULE_GUIDED,
+    GCAM__WANTS_DECONVNET = 4 << GCAM_RULE_DECONVNET
+};
+
+/* How a raw result becomes a display map. */
+typedef enum gcam__show {
+    GCAM__SHOW_POSITIVE, /* rectified, 0..1 */
+    GCAM__SHOW_SIGNED,   /* -1..1 */
+    GCAM__SHOW_MAX_ABS   /* of pixels: largest magnitude over the channels, 0..1 */
+} gcam__show;
+
+/* A layer whose maps are asked for; A is K x h x w. */
+typedef struct gcam__map_layer {
+    int index;        /* in the network */
+    const char *name; /* as it was asked for */
+    int64_t k, h, w;
+    float *activation; /* of the explained image */
+} gcam__map_layer;
+
+/* A target, resolved: the scalar y, its seed dy/dz, and the gradients that the passes left. */
+typedef struct gcam__aim {
+    gcam_target target;
+    double score, probability;
+    double *seed;               /* one number a class */
+    float **gradient;           /* dy/dA, one K x h x w a layer */
+    float *pixels[GCAM__RULES]; /* dy/dx, C x H x W, by rule */
+} gcam__aim;
+
+typedef struct gcam__method gcam__method;
+
+/* Which part of S is the result of a class activation map. */
+typedef enum gcam__part { GCAM__PART_ALL, GCAM__PART_POSITIVE, GCAM__PART_NEGATIVE } gcam__part;
+
+typedef struct gcam__study {
+    gcam_session *session;
+    const gcam_network *network;
+    const gcam_model *model; /* NULL for a bare network */
+    const gcam_tensor *input;
+    int64_t image; /* which of the batch */
+    gcam_geometry geometry;
+    gcam_explain_options options;
+    const gcam__method **methods;
+    size_t method_count;
+    gcam__map_layer *layers;
+    size_t layer_count;
+    gcam__aim *aims;
+    size_t aim_count;
+    unsigned wants; /* of all methods together */
+    int logits;     /* layer whose output is z: the network's output, or what enters its softmax */
+    int64_t class_count;
+    double *z, *p; /* class scores and their softmax */
+} gcam__study;
+
+/* What one method is to do: fill in e->raw, and weights and warnings where it has them. */
+typedef struct gcam__task {
+    const gcam__study *study;
+    const gcam__aim *aim;
+    const gcam__map_layer *layer; /* NULL for methods of pixels */
+    const float *gradient;        /* dy/dA of aim and layer; NULL unless wanted */
+    gcam_explanation *e;
+} gcam__task;
+
+struct gcam__method {
+    gcam_method_info info;
+    unsigned wants;
+    gcam__show show;
+    gcam_status (*run)(const gcam__task *task);
+    gcam_status (*check)(const gcam__study *study, const gcam__map_layer *layer); /* does it apply here? NULL: always */
+    /* class activation maps only, whose run is gcam__cam_run: S (h w numbers, zero before) and the part that is the result */
+    gcam_status (*map)(const gcam__task *task, double *s);
+    gcam__part part;
+    int equals_cam; /* 1: the same as CAM / Z where CAM exists */
+};
+
+struct gcam_explanation {
+    const gcam__method *method;
+    gcam_target target;
+    char *layer; /* NULL for methods of pixels */
+    char *label;
+    gcam_tensor *raw, *map;
+    float *weights;
+    size_t weight_count;
+    double score, probability;
+    gcam_geometry geometry;
+    unsigned warnings;
+};
+
+/* ---- methods.c ---- */
+gcam_status gcam__method_lookup(const gcam__method **out, const char *id);
+
+/* ---- target.c ---- */
+/* Layer whose output holds the class scores. */
+int gcam__logits_layer(const gcam_network *network);
+/* Before the passes: do the classes exist? */
+gcam_status gcam__targets_check(const gcam__study *study);
+/* 1 where a probability's seed has vanished. */
+int gcam__is_saturated(const gcam__study *study, const gcam__aim *aim);
+/* After the forward pass: fills in z, p, and every aim's target, seed, score and probability. */
+gcam_status gcam__targets_aim(gcam__study *study);
+
+/* ---- layer.c ---- */
+/* Resolves options.layers (or the network's target layer) into study->layers; each must be N C H W. */
+gcam_status gcam__layers_resolve(gcam__study *study);
+
+/* ---- tail.c ---- */
+/* The weights W (classes x K) of a head that is global average pooling and one linear map after `layer`, in either order where that is the
+ * same. NULL where the head is anything else; `reason` (256 bytes, may be NULL) then says in which layer it differs. */
+const float *gcam__tail_weights(const gcam__study *study, const gcam__map_layer *layer, char *reason);
+
+/* ---- gather.c ---- */
+/* The passes: one forward, then one backward for each rule that is wanted (for several targets at once). */
+gcam_status gcam__gather(gcam__study *study);
+
+/* ---- display.c ---- */
+/* Makes e->map from e->raw, and notes FLAT. */
+gcam_status gcam__display(const gcam__task *task);
+/* One rectified map of h x w (changed in place where the profile normalises first) resized to the network's input as the profile says. */
+void gcam__map_to_input(const gcam__study *study, float *map, int64_t h, int64_t w, float *out);
+
+/* ---- diagnose.c ---- */
+double gcam__max_abs(const float *values, int64_t count);
+/* 1 where the map has no relief: max - min <= 1e-7 max|.| */
+int gcam__is_flat(const float *values, int64_t count);
+/* NUMERIC, naming `what` of `layer` and the place, where an element of the K x h x w values is NaN or infinite. */
+gcam_status gcam__check_finite(const char *layer, const char *what, const float *values, const int64_t dim[3]);
+
+/* ---- cam.c ---- */
+/* Runs task->e->method's map and keeps its part. */
+gcam_status gcam__cam_run(const gcam__task *task);
+/* s += sum_k alpha_k A^k; keeps alpha as the explanation's weights. */
+gcam_status gcam__sum_channels(const gcam__task *task, const double *alpha, double *s);
+/* The same with weights from a function that fills in `alpha` (K numbers, zero before). */
+typedef void (*gcam__weigh_fn)(const gcam__task *task, double *alpha);
+gcam_status gcam__weigh_channels(const gcam__task *task, gcam__weigh_fn weigh, double *s);
+
+/* ---- the methods' own files ---- */
+gcam_status gcam__cam_check(const gcam__study *study, const gcam__map_layer *layer);
+gcam_status gcam__cam_map(const gcam__task *task, double *s);
+gcam_status gcam__gradcam_map(const gcam__task *task, double *s);
+gcam_status gcam__plusplus_map(const gcam__task *task, double *s);
+gcam_status gcam__xgrad_map(const gcam__task *task, double *s);
+gcam_status gcam__hires_map(const gcam__task *task, double *s);
+gcam_status gcam__elementwise_map(const gcam__task *task, double *s);
+gcam_status gcam__layercam_map(const gcam__task *task, double *s);
+gcam_status gcam__eigen_map(const gcam__task *task, double *s);
+gcam_status gcam__eigengrad_map(const gcam__task *task, double *s);
+gcam_status gcam__gradient_run(const gcam__task *task);
+gcam_status gcam__input_gradient_run(const gcam__task *task);
+gcam_status gcam__guided_run(const gcam__task *task);
+gcam_status gcam__deconvnet_run(const gcam__task *task);
+/* Guided X for the class activation map X that the method's id names after "guided-". */
+gcam_status gcam__guided_cam_run(const gcam__task *task);
+
+#endif

@@ -1,0 +1,67 @@
+/* What an explanation holds, and how it goes. */
+#include "core/memory.h"
+#include "explain/explain.h"
+
+void gcam_explanation_free(gcam_explanation *e) {
+    if (!e) return;
+    gcam_tensor_free(e->raw);
+    gcam_tensor_free(e->map);
+    gcam__free(e->weights);
+    gcam__free(e->layer);
+    gcam__free(e->label);
+    gcam__free(e);
+}
+
+void gcam_explanations_free(gcam_explanation **list, size_t count) {
+    for (size_t i = 0; list && i < count; i++) gcam_explanation_free(list[i]);
+    gcam__free(list);
+}
+
+const gcam_tensor *gcam_explanation_raw(const gcam_explanation *e) {
+    return e->raw;
+}
+
+const gcam_tensor *gcam_explanation_map(const gcam_explanation *e) {
+    return e->map;
+}
+
+const float *gcam_explanation_weights(const gcam_explanation *e, size_t *count) {
+    if (count) *count = e->weight_count;
+    return e->weights;
+}
+
+const gcam_method_info *gcam_explanation_method(const gcam_explanation *e) {
+    return &e->method->info;
+}
+
+const char *gcam_explanation_layer(const gcam_explanation *e) {
+    return e->layer;
+}
+
+const gcam_target *gcam_explanation_target(const gcam_explanation *e) {
+    return &e->target;
+}
+
+int gcam_explanation_class(const gcam_explanation *e) {
+    return e->target.class_index;
+}
+
+const char *gcam_explanation_label(const gcam_explanation *e) {
+    return e->label;
+}
+
+double gcam_explanation_score(const gcam_explanation *e) {
+    return e->score;
+}
+
+double gcam_explanation_probability(const gcam_explanation *e) {
+    return e->probability;
+}
+
+const gcam_geometry *gcam_explanation_geometry(const gcam_explanation *e) {
+    return &e->geometry;
+}
+
+unsigned gcam_explanation_warnings(const gcam_explanation *e) {
+    return e->warnings;
+}

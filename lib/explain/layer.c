@@ -1,0 +1,85 @@
+/* Which layers the maps are made at. */
+#include "core/memory.h"
+#include "core/status.h"
+#include "core/suggest.h"
+#include "explain/explain.h"
+#include "graph/session.h"
+
+#include <string.h>
+
+static const char *layer_name(const void *list, size_t index) {
+    const gcam_network *network = list;
+    return index < network->name_count ? network->names[index].text : NULL;
+}
+
+/* The name by which an architecture calls its default layer, where that is an alias ("features.12" for "features.12.cat"). */
+static const char *default_name(const gcam__study *study, int index) {
+    for (size_t i = 0; i < gcam_arch_count() && study->model; i++) {
+        const gcam_arch_info *arch = gcam_arch_at(i);
+        if (strcmp(arch->id, gcam_model_arch(study->model)) == 0 && arch->target
+            && gcam_network_find(study->network, arch->target) == index)
+            return arch->target;
+    }
+    return study->network->nodes[index].name;
+}
+
+/* The nearest layer below `index` that has cells to map; -1 if there is none. */
+static int nearest_spatial(const gcam__study *study, int index) {
+    while (index >= 0) {
+        const gcam_shape *shape = gcam__session_shape(study->session, index);
+        if (shape->rank == 4 && shape->dim[2] * shape->dim[3] > 1) return index;
+        index = study->network->nodes[index].input_count ? study->network->nodes[index].inputs[0] : -1;
+    }
+    return -1;
+}
+
+static gcam_status not_spatial(const gcam__study *study, const char *name, int index) {
+    char text[160];
+    int near = nearest_spatial(study, index);
+    return gcam__fail(GCAM_ERR_UNSUPPORTED, "explain",
+                      "layer %.80s has the shape %s, a map needs N x C x H x W; the nearest such layer is %.80s", name,
+                      gcam__shape_text(gcam__session_shape(study->session, index), text),
+                      near >= 0 ? study->network->nodes[near].name : "none");
+}
+
+static gcam_status set_layer(const gcam__study *study, gcam__map_layer *layer, const char *name, int index) {
+    const gcam_shape *shape = gcam__session_shape(study->session, index);
+    if (shape->rank != 4) return not_spatial(study, name, index);
+    if (index > study->logits)
+        return gcam__fail(GCAM_ERR_UNSUPPORTED, "explain",
+                          "layer %.80s comes after the class scores (%.80s); choose one before them", name,
+                          study->network->nodes[study->logits].name);
+    *layer =
+        (gcam__map_layer){.index = index, .name = name, .k = shape->dim[1], .h = shape->dim[2], .w = shape->dim[3]};
+    return GCAM_OK;
+}
+
+static gcam_status find_layer(const gcam__study *study, const char *name, int *index) {
+    if (!name) return gcam__fail(GCAM_ERR_ARGUMENT, "explain", "a layer's name is NULL");
+    *index = gcam_network_find(study->network, name);
+    if (*index >= 0) return GCAM_OK;
+    const char *near = gcam__suggest(name, layer_name, study->network);
+    if (near)
+        return gcam__fail(GCAM_ERR_NOT_FOUND, "explain", "there is no layer \"%.80s\"; did you mean \"%.80s\"?", name,
+                          near);
+    return gcam__fail(GCAM_ERR_NOT_FOUND, "explain", "there is no layer \"%.80s\"; `gradcam inspect` lists them", name);
+}
+
+gcam_status gcam__layers_resolve(gcam__study *study) {
+    const gcam_explain_options *options = &study->options;
+    if (!(study->wants & GCAM__WANTS_LAYER)) return GCAM_OK;
+    study->layer_count = options->layer_count ? options->layer_count : 1;
+    study->layers = gcam__calloc(study->layer_count, sizeof *study->layers);
+    if (!study->layers) return gcam_last_error()->status;
+    for (size_t i = 0; i < options->layer_count; i++) {
+        int index = -1;
+        GCAM_TRY(find_layer(study, options->layers[i], &index));
+        GCAM_TRY(set_layer(study, &study->layers[i], options->layers[i], index));
+    }
+    if (options->layer_count) return GCAM_OK;
+    int target = gcam_network_target(study->network);
+    if (target < 0)
+        return gcam__fail(GCAM_ERR_UNSUPPORTED, "explain",
+                          "no layer of the network has spatial extent, so there is nothing to map");
+    return set_layer(study, &study->layers[0], default_name(study, target), target);
+}

@@ -1,0 +1,124 @@
+/* The table of methods, in the order in which `gradcam methods` prints it. Adding a method = its file and a row here. */
+#include "core/status.h"
+#include "core/suggest.h"
+#include "explain/explain.h"
+
+#include <string.h>
+
+/* clang-format off */
+
+#define A GCAM__WANTS_ACTIVATION
+#define AG (GCAM__WANTS_ACTIVATION | GCAM__WANTS_GRADIENT)
+#define ALL GCAM__PART_ALL
+#define POSITIVE GCAM__PART_POSITIVE
+#define NEGATIVE GCAM__PART_NEGATIVE
+
+/* Class activation maps: id, title, wants, check, map, part that is the result, equals CAM, cost, paper, summary. */
+#define CAMS(X) \
+    X("gradcam", "Grad-CAM", AG, NULL, gradcam, POSITIVE, 1, "F + b", "Selvaraju et al. 2017", \
+      "where the layer supports the class: ReLU of the channels weighted by their mean gradient") \
+    X("gradcam++", "Grad-CAM++", AG, NULL, plusplus, POSITIVE, 0, "F + b", "Chattopadhay et al. 2018", \
+      "Grad-CAM with weights that do justice to several instances of the class") \
+    X("hirescam", "HiResCAM", AG, NULL, hires, ALL, 1, "F + b", "Draelos & Carin 2020", \
+      "gradient times activation at each cell: the score's exact shares where the tail is linear") \
+    X("elementwise-gradcam", "Element-wise Grad-CAM", AG, NULL, elementwise, POSITIVE, 0, "F + b", "Gildenblat 2021", \
+      "the positive products of gradient and activation at each cell") \
+    X("xgradcam", "XGrad-CAM", AG, NULL, xgrad, POSITIVE, 1, "F + b", "Fu et al. 2020", \
+      "channels weighted by their gradient where they are active") \
+    X("layercam", "LayerCAM", AG, NULL, layercam, POSITIVE, 0, "F + b", "Jiang et al. 2021", \
+      "activation times positive gradient at each cell; sharp also in early layers") \
+    X("eigencam", "Eigen-CAM", A, NULL, eigen, POSITIVE, 0, "F", "Muhammad & Yeasin 2020", \
+      "the strongest pattern of the layer, whatever the class") \
+    X("eigengradcam", "EigenGrad-CAM", AG, NULL, eigengrad, POSITIVE, 0, "F + b", "Muhammad & Yeasin 2020", \
+      "the strongest pattern of gradient times activation") \
+    X("cam", "CAM", A, gcam__cam_check, cam, ALL, 0, "F", "Zhou et al. 2016", \
+      "channels weighted by the last layer's own weights; only for global average pooling + linear")
+
+#define CAM(id, title, wants, check, map, part, equals, cost, paper, summary) \
+    {{id, title, summary, paper, cost, 0, (part) == ALL}, wants, GCAM__SHOW_POSITIVE, gcam__cam_run, check, gcam__##map##_map, part, equals},
+/* Every class activation map has a guided sister. */
+#define GUIDED(id, title, wants, check, map, part, equals, cost, paper, summary) \
+    {{"guided-" id, "Guided " title, "guided backpropagation where " title " is warm: fine detail in the right place", paper, cost " + B", 1, 1}, \
+     (wants) | GCAM__WANTS_GUIDED, GCAM__SHOW_MAX_ABS, gcam__guided_cam_run, check},
+#define PIXELS(id, title, wants, run, cost, paper, summary) \
+    {{id, title, summary, paper, cost, 1, 1}, wants, GCAM__SHOW_MAX_ABS, run},
+
+static const gcam__method methods[] = {
+    CAMS(CAM)
+    {{"signed", "Signed Grad-CAM", "Grad-CAM before its ReLU: for (+) and against (-) in one map", "Selvaraju et al. 2017", "F + b", 0, 1},
+     AG, GCAM__SHOW_SIGNED, gcam__cam_run, NULL, gcam__gradcam_map, ALL, 1},
+    {{"counterfactual", "Counterfactual", "what speaks against the class: Grad-CAM of the negated score", "Selvaraju et al. 2017", "F + b", 0, 0},
+     AG, GCAM__SHOW_POSITIVE, gcam__cam_run, NULL, gcam__gradcam_map, NEGATIVE, 1},
+    PIXELS("gradient", "Gradient", GCAM__WANTS_PIXELS, gcam__gradient_run, "F + B", "Simonyan et al. 2014",
+           "how the score changes with each pixel")
+    PIXELS("input-x-gradient", "Input x gradient", GCAM__WANTS_PIXELS, gcam__input_gradient_run, "F + B", "Shrikumar et al. 2016",
+           "each pixel's share of the score, to first order")
+    PIXELS("guided-backprop", "Guided backpropagation", GCAM__WANTS_GUIDED, gcam__guided_run, "F + B", "Springenberg et al. 2015",
+           "the gradient through positive signals only: fine detail, but not class-specific")
+    PIXELS("deconvnet", "Deconvolution", GCAM__WANTS_DECONVNET, gcam__deconvnet_run, "F + B", "Zeiler & Fergus 2014",
+           "positive signals carried back to the pixels, whatever the forward pass did")
+    CAMS(GUIDED)
+};
+
+/* clang-format on */
+
+enum { METHODS = sizeof methods / sizeof methods[0] };
+
+size_t gcam_method_count(void) {
+    return METHODS;
+}
+
+const gcam_method_info *gcam_method_at(size_t index) {
+    return index < METHODS ? &methods[index].info : NULL;
+}
+
+static const gcam__method *find(const char *id) {
+    for (size_t i = 0; id && i < METHODS; i++) {
+        if (strcmp(methods[i].info.id, id) == 0) return &methods[i];
+    }
+    return NULL;
+}
+
+const gcam_method_info *gcam_method_find(const char *id) {
+    const gcam__method *method = find(id);
+    return method ? &method->info : NULL;
+}
+
+static const char *method_name(const void *unused, size_t index) {
+    (void)unused;
+    return index < METHODS ? methods[index].info.id : NULL;
+}
+
+gcam_status gcam__method_lookup(const gcam__method **out, const char *id) {
+    *out = find(id);
+    if (*out) return GCAM_OK;
+    if (!id) return gcam__fail(GCAM_ERR_ARGUMENT, "explain", "a method's name is NULL");
+    const char *near = gcam__suggest(id, method_name, NULL);
+    if (near)
+        return gcam__fail(GCAM_ERR_NOT_FOUND, "explain", "there is no method \"%.80s\"; did you mean \"%s\"?", id,
+                          near);
+    return gcam__fail(GCAM_ERR_NOT_FOUND, "explain", "there is no method \"%.80s\"; `gradcam methods` lists them", id);
+}
+
+static const struct {
+    const char *name;
+    gcam_profile profile;
+} profiles[] = {
+    {"paper", GCAM_PROFILE_PAPER},          {"pytorch-grad-cam", GCAM_PROFILE_PYTORCH_GRAD_CAM},
+    {"pgc", GCAM_PROFILE_PYTORCH_GRAD_CAM}, {"captum", GCAM_PROFILE_CAPTUM},
+    {"torchcam", GCAM_PROFILE_TORCHCAM},    {"lua", GCAM_PROFILE_LUA},
+};
+
+gcam_status gcam_profile_find(gcam_profile *out, const char *name) {
+    *out = GCAM_PROFILE_PAPER;
+    for (size_t i = 0; name && i < sizeof profiles / sizeof profiles[0]; i++) {
+        if (strcmp(profiles[i].name, name) == 0) {
+            *out = profiles[i].profile;
+            return GCAM_OK;
+        }
+    }
+    return gcam__fail(
+        GCAM_ERR_NOT_FOUND, "explain",
+        "there is no profile \"%.80s\"; the profiles are paper, pytorch-grad-cam (pgc), captum, torchcam and lua",
+        name ? name : "(null)");
+}
