@@ -26,15 +26,25 @@ typedef struct {
     const char *name;
     const char *program[3]; /* NULL-terminated; the first engine is ours and its program is filled in */
     const char *probe[4];   /* a command that succeeds where the peer is installed */
+    int explains;           /* 0: forward only */
 } engine;
 
 static engine engines[] = {
-    {"libgradcam", {NULL}, {NULL}},
+    {"libgradcam", {NULL}, {NULL}, 1},
     {"PyTorch",
      {"/usr/bin/python3", "tools/bench/peer_torch.py", NULL},
-     {"/usr/bin/python3", "-c", "import torch, torchvision", NULL}},
+     {"/usr/bin/python3", "-c", "import torch, torchvision", NULL},
+     1},
+    {"ONNX Runtime",
+     {"node", "tools/bench/peer_onnxruntime.js", NULL},
+     {"node", "-e", "require('onnxruntime-node')", NULL},
+     0},
+    {"OpenCV",
+     {"/usr/bin/python3", "tools/bench/peer_opencv.py", NULL},
+     {"/usr/bin/python3", "-c", "import cv2", NULL},
+     0},
 };
-enum { ENGINES = sizeof engines / sizeof *engines };
+enum { OURS, PYTORCH, ENGINES = sizeof engines / sizeof *engines };
 
 static const char *const nets[] = {"vgg16", "alexnet", "squeezenet1_1"};
 enum { NETS = sizeof nets / sizeof *nets };
@@ -78,9 +88,9 @@ typedef struct {
 } command;
 
 static void picture_command(const settings *s, int net, int e, command *c) {
-    model_path(s, net, e == 0 ? "safetensors" : "pth", c->text[0]);
+    model_path(s, net, e == OURS ? "safetensors" : "pth", c->text[0]);
     snprintf(c->text[1], sizeof c->text[1], "%s/out", s->folder);
-    if (e == 0) {
+    if (e == OURS) {
         snprintf(c->text[2], sizeof c->text[2], "%s/bin/gradcam", s->bin);
         snprintf(c->text[3], sizeof c->text[3], "%d", s->threads);
         const char *argv[] = {c->text[2], "explain", s->photo, "-m",      c->text[0],  "-o",
@@ -125,20 +135,24 @@ static void measure(const settings *s, int net, int w, int e) {
     if (r.memory_mib > at->memory) at->memory = r.memory_mib;
 }
 
-/* A state dict for peers whose script reads one. */
+/* A state dict and an ONNX file for the peers, which PyTorch writes. */
 static void save_for_peers(const settings *s, int net) {
     char from[1024], to[1024];
     struct stat info;
     model_path(s, net, "safetensors", from);
     model_path(s, net, "pth", to);
-    for (int e = 1; e < ENGINES; e++) {
-        const char *argv[] = {engines[e].program[0], engines[e].program[1], "save", from, to, NULL};
-        if (stat(to, &info) != 0 && engines[e].program[0]) process_run(argv, NULL);
-    }
+    const char *argv[] = {engines[PYTORCH].program[0], engines[PYTORCH].program[1], "save", from, to, NULL};
+    if (stat(to, &info) != 0 && engines[PYTORCH].program[0]) process_run(argv, NULL);
 }
 
 static int wanted(const settings *s, int net) {
     return !s->net || strcmp(s->net, nets[net]) == 0;
+}
+
+static int asked(const settings *s, int w, int e) {
+    if (!s->photo && strcmp(works[w].name, "picture") == 0) return 0;
+    if (e == OURS) return works[w].ours;
+    return works[w].peers && engines[e].program[0] && (engines[e].explains || strcmp(works[w].name, "forward") == 0);
 }
 
 static void measure_all(const settings *s) {
@@ -146,8 +160,7 @@ static void measure_all(const settings *s) {
         for (int net = 0; net < NETS; net++)
             for (int w = 0; w < WORKS && wanted(s, net); w++)
                 for (int e = 0; e < ENGINES; e++) {
-                    int asked = e == 0 ? works[w].ours : works[w].peers && engines[e].program[0] != NULL;
-                    if (!asked || (!s->photo && strcmp(works[w].name, "picture") == 0)) continue;
+                    if (!asked(s, w, e)) continue;
                     fprintf(stderr, "\rround %d of %d: %-14s %-14s %-12s", round + 1, s->rounds, nets[net],
                             works[w].name, engines[e].name);
                     measure(s, net, w, e);

@@ -3,7 +3,7 @@
 
 Works: forward; gradcam (what Captum does: gradients from the score to the layer alone); gradcam-full (what pytorch-grad-cam does:
 a backward pass with all parameters asking for gradients); gradient; guided-gradcam (two forwards, as Captum). `save MODEL OUT`
-writes the weights of a safetensors file as a state dict; `picture PTH PHOTO OUT` is the whole way of a user's script: load,
+writes the weights of a safetensors file as a state dict, and the network beside it as ONNX for other peers; `picture PTH PHOTO OUT` is the whole way of a user's script: load,
 preprocess, Grad-CAM, overlay, PNG.
 """
 import json
@@ -124,11 +124,18 @@ def picture(path, photo, out):
     Image.fromarray((0.5 * np.asarray(image) + 127.5 * color).astype(np.uint8)).save(out)
 
 
+def save(model, out):
+    state = read_safetensors(model)
+    torch.save(state, out)
+    onnx = out.rsplit(".", 1)[0] + ".onnx"
+    torch.onnx.export(make_net(name_of(model), state), torch.rand(1, 3, 224, 224), onnx, opset_version=11)
+
+
 def main():
     work, model, *rest = sys.argv[1:]
     torch.set_num_threads(int(rest[0]) if work in WORKS else 2)
     if work == "save":
-        torch.save(read_safetensors(model), rest[0])
+        save(model, rest[0])
     elif work == "picture":
         picture(model, *rest)
     else:
