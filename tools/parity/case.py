@@ -91,16 +91,16 @@ class Case:
         return rows
 
     def activation_rows(self, free):
-        self.dump.run("activations", self.input_path, self.dump.folder)
-        worst, where, count = 0.0, "", 0
-        for name, reference in free.outputs.items():
-            if name not in self.reads:
-                continue
-            value = relative(self.dump.load(name), reference.detach())
-            count += 1
-            if value >= worst:
-                worst, where = value, name
-        return [("activations", worst, SAME, f"{count} layers, worst {where}")]
+        """Every module and functional rectifier of the reference by its name; only whole chains need not have one."""
+        chains = {name for name, m in self.net.named_modules() if isinstance(m, torch.nn.Sequential)}
+        said = self.dump.run("activations", self.input_path, self.dump.folder, ",".join(free.outputs))
+        unknown = {line.split()[1] for line in said.splitlines() if line.startswith("unknown")}
+        errors = {name: relative(self.dump.load(name), reference.detach())
+                  for name, reference in free.outputs.items() if name not in unknown}
+        worst = max(errors, key=errors.get)
+        missing = sorted(unknown - chains)
+        return [("activations", errors[worst], SAME, f"{len(errors)} layers, worst {worst}"),
+                ("layers without a name", len(missing), 0, " ".join(missing))]
 
     def explain(self, command, methods, classes, layers):
         self.dump.run(command, self.input_path, self.dump.folder, ",".join(layers), ",".join(methods),
@@ -204,7 +204,7 @@ def preprocessing_rows(network, program, shared, work):
     """Each photo through the library's reader and preprocessing, and through Pillow and torchvision: bit for bit."""
     os.makedirs(work, exist_ok=True)
     dump = Dump(program, os.path.join(shared, network.checkpoint), os.path.join(work, "out"))
-    transform, rows = network.transform(224, 256), []
+    transform, rows = network.transform(224, network.resize), []
     folder = os.path.join(shared, "photos")
     for name in sorted(n for n in os.listdir(folder) if n.endswith((".png", ".jpg"))):
         path = os.path.join(folder, name)
@@ -226,7 +226,7 @@ def container_rows(network, program, shared, work):
 
     def logits(model):
         dump = Dump(program, model, folder)
-        dump.run("activations", input_path, folder)
+        dump.run("activations", input_path, folder, ",")
         return dump.load("output")
 
     first, rows = logits(source), []

@@ -1,7 +1,7 @@
 /* Writes what libgradcam computes as .npy files, for tools/parity/parity.py to compare with PyTorch. Public API only.
  *
  *   dump graph MODEL                                      one line a layer: name, operation, names of its inputs
- *   dump activations MODEL INPUT DIR                      DIR/output.npy, DIR/LAYER.npy of every layer
+ *   dump activations MODEL INPUT DIR LAYERS               DIR/output.npy, DIR/LAYER.npy; says which names it does not know
  *   dump gradient MODEL INPUT DIR LAYERS CLASSES          DIR/gradient/LAYER.npy, and the decisions
  *   dump explain MODEL INPUT DIR LAYERS METHODS CLASSES   DIR/IMAGE.LAYER.METHOD.{raw,map}.npy, DIR/output.npy
  *   dump explain-decisions ...                            the same, and the decisions
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_LIST = 64 };
+enum { MAX_LIST = 1024 };
 
 typedef struct {
     int count;
@@ -80,16 +80,19 @@ static int dump_graph(job *j, char **argument) {
 }
 
 static int dump_activations(job *j, char **argument) {
-    (void)argument;
-    int count = gcam_network_layer_count(j->network);
-    gcam_layer_info layer;
-    for (int i = 0; i < count; i++)
-        if (gcam_session_watch(j->session, i, GCAM_WATCH_ACTIVATION)) return 1;
-    if (gcam_session_forward(j->session, j->input)) return 1;
-    for (int i = 0; i < count; i++)
-        if (gcam_network_layer(j->network, i, &layer)
-            || save(j->dir, layer.name, gcam_session_activation(j->session, i)))
+    list layers = split(argument[3]);
+    for (int i = 0; i < layers.count; i++) {
+        int layer = gcam_network_find(j->network, layers.item[i]);
+        if (layer < 0)
+            printf("unknown %s\n", layers.item[i]);
+        else if (gcam_session_watch(j->session, layer, GCAM_WATCH_ACTIVATION))
             return 1;
+    }
+    if (gcam_session_forward(j->session, j->input)) return 1;
+    for (int i = 0; i < layers.count; i++) {
+        int layer = gcam_network_find(j->network, layers.item[i]);
+        if (layer >= 0 && save(j->dir, layers.item[i], gcam_session_activation(j->session, layer))) return 1;
+    }
     return save(j->dir, "output", gcam_session_output(j->session)) != GCAM_OK;
 }
 
@@ -215,7 +218,7 @@ typedef struct {
 } command;
 
 static const command commands[] = {
-    {"graph", 1, 0, dump_graph},       {"activations", 3, 1, dump_activations},
+    {"graph", 1, 0, dump_graph},       {"activations", 4, 1, dump_activations},
     {"gradient", 5, 1, dump_gradient}, {"explain", 6, 1, dump_explain},
     {"photo", 3, 0, dump_photo},       {"explain-decisions", 6, 1, dump_explain_decisions},
     {"convert", 2, 0, dump_convert},

@@ -36,13 +36,14 @@ class TinyDarknet(nn.Module):
 
 class Network:
     """`make`: a constructor without weights. `checkpoint`: a file of real weights; None: the generator's. `target`: the default
-    layer for class activation maps. `depths`: layers whose gradient is compared. `gap`: CAM applies. `sizes`: batch, H, W."""
+    layer for class activation maps. `depths`: layers whose gradient is compared. `gap`: CAM applies. `sizes`: batch, H, W. `resize`: short side of a photo before the crop to
+    224. `unit`: values 0..1 without mean and deviation."""
     SIZES = ((1, 224, 224), (3, 224, 224), (1, 256, 320), (3, 256, 320))
     MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-    def __init__(self, name, make, target, depths, checkpoint=None, gap=False, sizes=SIZES, plain_input=False):
+    def __init__(self, name, make, target, depths, checkpoint=None, gap=False, sizes=SIZES, resize=256, unit=False):
         self.name, self.make, self.target, self.depths = name, make, target, depths
-        self.checkpoint, self.gap, self.sizes, self.plain_input = checkpoint, gap, sizes, plain_input
+        self.checkpoint, self.gap, self.sizes, self.resize, self.unit = checkpoint, gap, sizes, resize, unit
 
     def available(self, shared):
         return self.checkpoint is None or os.path.exists(os.path.join(shared, self.checkpoint))
@@ -65,7 +66,7 @@ class Network:
         """torchvision's preprocessing: short side to `resize` and centre crop, or squash where resize is None."""
         t = torchvision.transforms
         fit = [t.Resize(resize), t.CenterCrop(size)] if resize else [t.Resize(size)]
-        tail = [] if self.plain_input else [t.Normalize(self.MEAN, self.STD)]
+        tail = [] if self.unit else [t.Normalize(self.MEAN, self.STD)]
         return t.Compose([*fit, t.ToTensor(), *tail])
 
 
@@ -88,7 +89,7 @@ NETWORKS = [
     Network("squeezenet1_1 (trained)", torchvision_net("squeezenet1_1"), "features.12",
             ("features.1", "features.6", "features.12"), checkpoint="models/squeezenet1_1.pth"),
     Network("tiny_darknet (trained)", TinyDarknet, "act15", ("act1", "act7", "act15"),
-            checkpoint="models/tiny_darknet.pth", gap=True, plain_input=True),
+            checkpoint="models/tiny_darknet.pth", gap=True, resize=224, unit=True),
     Network("vgg16", torchvision_net("vgg16"), "features.29", ("features.3", "features.15", "features.29")),
     Network("vgg16_bn", torchvision_net("vgg16_bn"), "features.42", ("features.5", "features.22", "features.42")),
 ]
