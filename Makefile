@@ -237,6 +237,7 @@ help:
 	@echo 'make check        test and lint'
 	@echo 'make asan tsan    the tests under AddressSanitizer + UBSan, under ThreadSanitizer'
 	@echo 'make valgrind     the command on the small network under Valgrind'
+	@echo 'make fuzz         libFuzzer on every reader of files, FUZZ_SECONDS=60 each (needs clang)'
 	@echo 'make parity       numbers beside PyTorch (needs python3-torch)'
 	@echo 'make bench        times and memory, beside PyTorch where it is installed'
 	@echo 'make format       clang-format over all sources'

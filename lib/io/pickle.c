@@ -73,14 +73,15 @@ static gcam_status pop_mark(machine *m, size_t *first) {
     return GCAM_OK;
 }
 
-static gcam_status new_items(machine *m, gcam__pickle_kind kind, const value *from, size_t count, value *out) {
+/* A sequence of the topmost `count` values, which stay on the stack. */
+static gcam_status new_items(machine *m, gcam__pickle_kind kind, size_t count, value *out) {
     items *made = gcam__arena_alloc(m->arena, sizeof *made);
     if (!made) return GCAM_ERR_NOMEM;
     *made = (items){NULL, count, count};
     if (count > 0) {
         made->at = gcam__arena_alloc(m->arena, count * sizeof *made->at); /* at most the stack */
         if (!made->at) return GCAM_ERR_NOMEM;
-        memcpy(made->at, from, count * sizeof *made->at);
+        memcpy(made->at, m->stack + m->depth - count, count * sizeof *made->at);
     }
     *out = (value){.kind = kind, .items = made};
     return GCAM_OK;
@@ -167,7 +168,7 @@ static gcam_status op_text(machine *m, unsigned length_size) {
 
 static gcam_status op_empty(machine *m, unsigned kind) {
     value v = {0};
-    GCAM_TRY(new_items(m, (gcam__pickle_kind)kind, NULL, 0, &v));
+    GCAM_TRY(new_items(m, (gcam__pickle_kind)kind, 0, &v));
     return push(m, v);
 }
 
@@ -191,7 +192,7 @@ static gcam_status op_tuple(machine *m, unsigned count) {
         GCAM_TRY(top(m, count, &from));
         first = m->depth - count;
     }
-    GCAM_TRY(new_items(m, GCAM__PICKLE_TUPLE, m->stack + first, m->depth - first, &v));
+    GCAM_TRY(new_items(m, GCAM__PICKLE_TUPLE, m->depth - first, &v));
     m->depth = first;
     return push(m, v);
 }
