@@ -378,7 +378,7 @@ START_TEST(passes_out_of_order_are_refused) {
 }
 END_TEST
 
-START_TEST(a_bad_weight_is_named_by_its_layer) {
+START_TEST(a_bad_weight_is_named) {
     gcam_tensor_table *weights = branchy_weights();
     const gcam_tensor_entry *entry = gcam_tensor_table_find(weights, "left.bias");
     ((float *)(uintptr_t)entry->data)[2] = INFINITY;
@@ -386,7 +386,7 @@ START_TEST(a_bad_weight_is_named_by_its_layer) {
     gcam_session *s = session_for(network, 1, 1);
     gcam_tensor *input = random_input(s, 8);
     ck_assert_int_eq(gcam_session_forward(s, input), GCAM_ERR_NUMERIC);
-    ck_assert_msg(strncmp(gcam_last_error()->message, "left:", 5) == 0, "%s", gcam_last_error()->message);
+    ck_assert_str_eq(gcam_last_error()->message, "left.bias: element 2 is infinite, expected a finite number");
     ck_assert_ptr_null(gcam_session_output(s));
     gcam_tensor_free(input);
     gcam_session_free(s);
@@ -571,7 +571,7 @@ Suite *graph_suite(void) {
     tcase_add_test(tcase, parameter_gradients_sum_over_the_batch);
     tcase_add_test(tcase, a_second_pass_allocates_nothing);
     tcase_add_test(tcase, passes_out_of_order_are_refused);
-    tcase_add_test(tcase, a_bad_weight_is_named_by_its_layer);
+    tcase_add_test(tcase, a_bad_weight_is_named);
     tcase_add_test(tcase, hooks_see_layers_in_order);
     tcase_add_test(tcase, hooks_edit_what_follows);
     tcase_add_test(tcase, a_hook_can_end_a_pass);

@@ -67,8 +67,9 @@ typedef struct gcam_model_options {
 /** Fills in the defaults. */
 GCAM_API void gcam_model_options_defaults(gcam_model_options *options);
 
-/** Loads a checkpoint or model file. NULL options are the defaults. Errors: IO, FORMAT, UNSUPPORTED (no known architecture fits: names the
- * nearest and what differs), SHAPE, NOT_FOUND, NUMERIC (NaN in weights), NOMEM. */
+/** Loads a checkpoint or model file. NULL options are the defaults. Weights are mapped, not read: NaN in them is named by the first
+ * pass that meets it, and by gcam_model_save(). Errors: IO, FORMAT, UNSUPPORTED (no known architecture fits: names the nearest and
+ * what differs), SHAPE, NOT_FOUND, ARGUMENT, NOMEM. */
 GCAM_API gcam_status gcam_model_load(gcam_model **out, const char *path, const gcam_model_options *options);
 /** The same from a buffer, borrowed until the model is freed. */
 GCAM_API gcam_status gcam_model_load_memory(gcam_model **out, const void *data, size_t size,
@@ -81,7 +82,8 @@ GCAM_API gcam_status gcam_model_from_network(gcam_model **out, gcam_network *net
 GCAM_API void gcam_model_free(gcam_model *model);
 
 /** Writes the self-contained model file: safetensors with graph, labels, preprocessing and source in its metadata.
- * `dtype` F32, F16 or BF16. Written beside `path`, then renamed. Errors: IO, NOMEM. */
+ * `dtype` F32, F16 or BF16. Written beside `path`, then renamed. Errors: ARGUMENT, IO, NUMERIC (names the weight), UNSUPPORTED (a name
+ * that graph text cannot hold), NOMEM. */
 GCAM_API gcam_status gcam_model_save(const gcam_model *model, const char *path, gcam_dtype dtype);
 
 /** Compares the eight hex digits in a file's name ("vgg16-397923af.pth") with its SHA-256. 1: they agree, 0: the name has none, error

@@ -25,14 +25,15 @@ static void switch_back(switched s) {
 }
 
 static const char *shortest(double value, int single, char text[GCAM__NUMBER_TEXT]) {
+    char digits[GCAM__NUMBER_TEXT];
     switched s = to_plain();
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, GCAM__NUMBER_TEXT, "%.*g", digits, value);
-        double back = strtod(text, NULL);
+    for (int precision = 1; precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+        double back = strtod(digits, NULL);
         if (single ? (float)back == (float)value : back == value) break;
     }
     switch_back(s);
-    return text;
+    return memcpy(text, digits, sizeof digits);
 }
 
 const char *gcam__number_text(double value, char text[GCAM__NUMBER_TEXT]) {

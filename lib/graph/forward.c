@@ -11,9 +11,20 @@ gcam_status gcam__session_check_cancel(gcam_session *s, int node) {
     return gcam__fail(GCAM_ERR_CANCELED, "session", "canceled at layer %s", s->network->nodes[node].name);
 }
 
+/* Weights are not scanned when they are loaded, which would cost as much as reading them; they are when something is wrong. */
+static gcam_status check_weights_finite(const gcam_session *s, const gcam__node *node) {
+    for (int i = 0; i < GCAM__MAX_WEIGHTS; i++) {
+        if (node->parameter[i] < 0) continue;
+        const gcam__parameter *weight = &s->network->parameters[node->parameter[i]];
+        GCAM_TRY(gcam__parameter_check_finite(&s->compute, weight));
+    }
+    return GCAM_OK;
+}
+
 gcam_status gcam__session_check_finite(const gcam_session *s, int node, const gcam_tensor *value, const char *what) {
     int64_t at = gcam__find_nonfinite(&s->compute, value->data, gcam_shape_count(&value->shape));
     if (at < 0) return GCAM_OK;
+    GCAM_TRY(check_weights_finite(s, &s->network->nodes[node]));
     return gcam__fail(GCAM_ERR_NUMERIC, "session", "%s: element %lld of its %s is NaN or infinite",
                       s->network->nodes[node].name, (long long)at, what);
 }

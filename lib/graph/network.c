@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/status.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- names -------------------------------------------------------------------------------------------------------------- */
@@ -107,6 +108,13 @@ gcam_status gcam__network_each_weight(const gcam_network *network, gcam__weight_
                 GCAM_TRY(fn(user, i, k, weight_name(node, k, name), &wanted));
     }
     return GCAM_OK;
+}
+
+gcam_status gcam__parameter_check_finite(const gcam__compute *compute, const gcam__parameter *weight) {
+    int64_t at = gcam__find_nonfinite(compute, weight->value.data, gcam_shape_count(&weight->value.shape));
+    if (at < 0) return GCAM_OK;
+    return gcam__fail(GCAM_ERR_NUMERIC, "network", "%s: element %lld is %s, expected a finite number", weight->name,
+                      (long long)at, isnan(weight->value.data[at]) ? "NaN" : "infinite");
 }
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------------- */

@@ -65,6 +65,9 @@ const gcam_network *gcam__builder_network(const gcam_builder *b);
 typedef gcam_status (*gcam__weight_fn)(void *user, int node, int which, const char *name, const gcam_shape *shape);
 gcam_status gcam__network_each_weight(const gcam_network *network, gcam__weight_fn fn, void *user);
 
+/* ERR_NUMERIC, naming the weight, if it holds NaN or infinity. */
+gcam_status gcam__parameter_check_finite(const gcam__compute *compute, const gcam__parameter *weight);
+
 /* Adds a name or alias. Errors: ARGUMENT (taken), NOMEM. */
 gcam_status gcam__network_add_name(gcam_network *network, const char *text, int node, int is_alias);
 

@@ -5,11 +5,9 @@
 #include "core/memory.h"
 #include "core/options.h"
 #include "core/status.h"
-#include "core/threads.h"
 #include "graph/network.h"
 #include "model/zoo/zoo.h"
 
-#include <math.h>
 #include <string.h>
 
 void gcam_model_options_defaults(gcam_model_options *options) {
@@ -96,25 +94,9 @@ static gcam_status make_network(gcam_model *model, const gcam_model_options *opt
     return gcam_builder_finish(&model->network, builder, model->weights);
 }
 
-static gcam_status check_finite(const gcam_network *network) {
-    gcam__compute compute = {0};
-    GCAM_TRY(gcam__pool_create(&compute.pool, 0));
-    gcam_status status = GCAM_OK;
-    for (size_t i = 0; i < network->parameter_count && status == GCAM_OK; i++) {
-        const gcam__parameter *weight = &network->parameters[i];
-        int64_t at = gcam__find_nonfinite(&compute, weight->value.data, gcam_shape_count(&weight->value.shape));
-        if (at >= 0)
-            status = gcam__fail(GCAM_ERR_NUMERIC, "gcam_model_load", "%s: element %lld is %s, expected finite numbers",
-                                weight->name, (long long)at, isnan(weight->value.data[at]) ? "NaN" : "infinite");
-    }
-    gcam__pool_free(compute.pool);
-    return status;
-}
-
 static gcam_status fill(gcam_model *model, const gcam_model_options *options) {
     const char *arch;
     GCAM_TRY(make_network(model, options, &arch));
-    GCAM_TRY(check_finite(model->network));
     return dress(model, arch, options);
 }
 

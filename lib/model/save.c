@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "core/status.h"
 #include "graph/network.h"
+#include "io/sha256.h"
 #include "model/model.h"
 
 #include <string.h>
@@ -14,6 +15,7 @@ typedef struct contents {
     size_t metadata_count, metadata_capacity;
     char *graph;
     gcam__text labels, preprocess;
+    char sha256[65];
 } contents;
 
 static void clear(contents *c) {
@@ -37,7 +39,10 @@ static gcam_tensor_entry entry_of(const gcam__parameter *weight) {
 static gcam_status collect_weights(contents *c, const gcam_network *network) {
     c->entries = gcam__calloc(network->parameter_count + 1, sizeof *c->entries);
     if (c->entries == NULL) return GCAM_ERR_NOMEM;
-    for (size_t i = 0; i < network->parameter_count; i++) c->entries[i] = entry_of(&network->parameters[i]);
+    for (size_t i = 0; i < network->parameter_count; i++) {
+        GCAM_TRY(gcam__parameter_check_finite(&(gcam__compute){0}, &network->parameters[i]));
+        c->entries[i] = entry_of(&network->parameters[i]);
+    }
     return GCAM_OK;
 }
 
@@ -66,16 +71,30 @@ static gcam_status keep_metadata(contents *c, const gcam_model *model) {
     return GCAM_OK;
 }
 
+/* SHA-256 of the checkpoint: of this model's own file, or what that file says of the one it was converted from. */
+static gcam_status find_sha256(contents *c, const gcam_model *model, const char **hex) {
+    *hex = gcam_model_metadata(model, GCAM__KEY_SHA256);
+    if (*hex != NULL) return GCAM_OK;
+    if (model->path != NULL)
+        GCAM_TRY(gcam__file_sha256(model->path, c->sha256));
+    else if (model->data != NULL)
+        gcam__sha256(model->data, model->size, c->sha256);
+    *hex = c->sha256;
+    return GCAM_OK;
+}
+
 static gcam_status collect_metadata(contents *c, const gcam_model *model) {
+    const char *sha256;
     GCAM_TRY(gcam_network_to_text(&c->graph, model->network));
     if (model->labels.known) gcam__labels_write(&model->labels, &c->labels);
     GCAM_TRY(c->labels.status);
     gcam__preprocess_write(&model->preprocess, &c->preprocess);
     GCAM_TRY(c->preprocess.status);
+    GCAM_TRY(find_sha256(c, model, &sha256));
     GCAM_TRY(add(c, GCAM__KEY_FORMAT, GCAM__FORMAT));
     GCAM_TRY(add(c, GCAM__KEY_ARCH, model->arch));
     GCAM_TRY(add(c, GCAM__KEY_SOURCE, gcam_model_metadata(model, GCAM__KEY_SOURCE)));
-    GCAM_TRY(add(c, GCAM__KEY_SHA256, gcam_model_metadata(model, GCAM__KEY_SHA256)));
+    GCAM_TRY(add(c, GCAM__KEY_SHA256, sha256));
     GCAM_TRY(keep_metadata(c, model));
     GCAM_TRY(add(c, GCAM__KEY_PREPROCESS, c->preprocess.data));
     GCAM_TRY(add(c, GCAM__KEY_LABELS, c->labels.data));
@@ -97,4 +116,8 @@ gcam_status gcam_model_save(const gcam_model *model, const char *path, gcam_dtyp
                                         dtype);
     clear(&c);
     return status;
+}
+
+gcam_status gcam_file_check_name(const char *path, int *agrees, char *hex) {
+    return gcam__file_check_name(path, agrees, hex);
 }
