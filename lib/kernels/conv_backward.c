@@ -54,7 +54,7 @@ static void multiply_own(const backward_job *job, int64_t group, int64_t row0, i
                                .rows = (int)gcam__min(simd->mr, rows - i),
                                .cols = (int)gcam__min(simd->nr, columns->count - j),
                                .accumulate = k0 > 0};
-            simd->micro_transposed(padded, a + (row0 + i) * simd->mr, all * simd->mr, dy + j * padded, &tile);
+            simd->micro_transposed(padded, a + (row0 + i) * simd->mr, all * simd->mr, dy + j * padded, simd->nr, &tile);
         }
 }
 

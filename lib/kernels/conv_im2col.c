@@ -64,12 +64,12 @@ static void multiply_tile(const im2col_job *job, gcam__tile *tile, int64_t k, co
     if ((column + tile->cols - 1) / pixels == image) {
         tile->c = job->call->y + (image * job->call->conv->k + row) * pixels + column % pixels;
         tile->ldc = pixels;
-        job->simd->micro(k, a, b, tile);
+        job->simd->micro(k, a, b, job->simd->nr, tile);
         return;
     }
     float buffer[MAX_TILE_FLOATS];
     gcam__tile whole = {.c = buffer, .ldc = job->simd->nr, .rows = tile->rows, .cols = job->simd->nr};
-    job->simd->micro(k, a, b, &whole);
+    job->simd->micro(k, a, b, job->simd->nr, &whole);
     scatter(job, tile, buffer, whole.ldc, column, row);
 }
 

@@ -17,6 +17,7 @@ void gcam__pack_a(const gcam__simd *simd, int64_t m, int64_t k, const float *a, 
     for (int64_t i0 = 0; i0 < m; i0 += mr)
         for (int64_t l = 0; l < k; l++)
             for (int64_t i = i0; i < i0 + mr; i++) *packed++ = i < m ? a[i * row_stride + l * column_stride] : 0;
+    for (int i = 0; i < mr * mr; i++) *packed++ = 0;
 }
 
 void gcam__pack_b(const gcam__simd *simd, int64_t k, int64_t n, const float *b, int64_t row_stride,
@@ -41,13 +42,13 @@ static void multiply_block(const gcam__simd *simd, int64_t m, int64_t n, int64_t
         for (int64_t i = 0; i < m; i += simd->mr) {
             tile.rows = (int)gcam__min(simd->mr, m - i);
             tile.c = c + i * ldc + j;
-            simd->micro(k, a + i * k, b + j * k, &tile);
+            simd->micro(k, a + i * k, b + j * k, simd->nr, &tile);
         }
     }
 }
 
 static void gemm_own(const gcam__simd *simd, const gcam__gemm_call *g) {
-    _Alignas(64) float a[BLOCK_K * (BLOCK_M + MAX_MR)];
+    _Alignas(64) float a[BLOCK_K * (BLOCK_M + MAX_MR) + MAX_MR * MAX_MR];
     _Alignas(64) float b[BLOCK_K * (BLOCK_N + MAX_NR - 16)];
     int64_t a_row = g->transpose_a ? 1 : g->lda, a_column = g->transpose_a ? g->lda : 1;
     int64_t b_row = g->transpose_b ? 1 : g->ldb, b_column = g->transpose_b ? g->ldb : 1;

@@ -18,7 +18,7 @@ static void store_partial(const float *buffer, const gcam__tile *tile) {
 
 INLINE void store_row(vec sum[TILE_VECTORS], const gcam__tile *tile, int i) {
     float *c = tile->c + i * tile->ldc;
-    UNROLL for (int j = 0; j < TILE_VECTORS; j++) {
+    EACH (j, TILE_VECTORS) {
         vec value = sum[j];
         if (tile->accumulate) value += load(c + j * VECTOR_WIDTH);
         if (tile->bias) value += splat(tile->bias[i]);
@@ -29,39 +29,42 @@ INLINE void store_row(vec sum[TILE_VECTORS], const gcam__tile *tile, int i) {
 INLINE void store_tile(vec sum[TILE_ROWS][TILE_VECTORS], const gcam__tile *tile) {
     if (tile->cols < TILE_COLUMNS) {
         float buffer[TILE_ROWS * TILE_COLUMNS];
-        UNROLL for (int i = 0; i < TILE_ROWS; i++) UNROLL for (int j = 0; j < TILE_VECTORS; j++)
-            store(buffer + i * TILE_COLUMNS + j * VECTOR_WIDTH, sum[i][j]);
+        EACH (i, TILE_ROWS)
+            EACH (j, TILE_VECTORS) store(buffer + i * TILE_COLUMNS + j * VECTOR_WIDTH, sum[i][j]);
         store_partial(buffer, tile);
         return;
     }
-    UNROLL for (int i = 0; i < TILE_ROWS; i++) if (i < tile->rows) store_row(sum[i], tile, i);
+    EACH (i, TILE_ROWS)
+        if (i < tile->rows) store_row(sum[i], tile, i);
 }
 
 INLINE void clear(vec sum[TILE_ROWS][TILE_VECTORS]) {
-    UNROLL for (int i = 0; i < TILE_ROWS; i++) UNROLL for (int j = 0; j < TILE_VECTORS; j++) sum[i][j] = splat(0);
+    EACH (i, TILE_ROWS)
+        EACH (j, TILE_VECTORS) sum[i][j] = splat(0);
 }
 
 /* sum[i][j] += a[i * stride] b[j] for one step of k. */
 INLINE void step(vec sum[TILE_ROWS][TILE_VECTORS], const float *a, int stride, const float *b) {
     vec row[TILE_VECTORS];
-    UNROLL for (int j = 0; j < TILE_VECTORS; j++) row[j] = load(b + j * VECTOR_WIDTH);
-    UNROLL for (int i = 0; i < TILE_ROWS; i++) {
+    EACH (j, TILE_VECTORS) row[j] = load(b + j * VECTOR_WIDTH);
+    EACH (i, TILE_ROWS) {
         vec value = splat(a[i * stride]);
-        UNROLL for (int j = 0; j < TILE_VECTORS; j++) sum[i][j] += value * row[j];
+        EACH (j, TILE_VECTORS) sum[i][j] += value * row[j];
     }
 }
 
-static void micro(int64_t k, const float *a, const float *b, const gcam__tile *tile) {
+static void micro(int64_t k, const float *a, const float *b, int64_t ldb, const gcam__tile *tile) {
     vec sum[TILE_ROWS][TILE_VECTORS];
     clear(sum);
-    for (int64_t l = 0; l < k; l++) step(sum, a + l * TILE_ROWS, 1, b + l * TILE_COLUMNS);
+    for (int64_t l = 0; l < k; l++, a += TILE_ROWS, b += ldb) step(sum, a, 1, b);
     store_tile(sum, tile);
 }
 
-static void micro_transposed(int64_t k, const float *a, int64_t block, const float *b, const gcam__tile *tile) {
+static void micro_transposed(int64_t k, const float *a, int64_t block, const float *b, int64_t ldb,
+                             const gcam__tile *tile) {
     vec sum[TILE_ROWS][TILE_VECTORS];
     clear(sum);
     for (int64_t l = 0; l < k; l += TILE_ROWS, a += block)
-        for (int i = 0; i < TILE_ROWS; i++) step(sum, a + i, TILE_ROWS, b + (l + i) * TILE_COLUMNS);
+        for (int i = 0; i < TILE_ROWS; i++, b += ldb) step(sum, a + i, TILE_ROWS, b);
     store_tile(sum, tile);
 }

@@ -5,9 +5,9 @@ INLINE void dot_rows(int64_t count, const float *w, int64_t ldw, const float *x,
     vec sum[3][4] = {{{0}}};
     int64_t c = 0;
     for (; c + VECTOR_WIDTH <= count; c += VECTOR_WIDTH) {
-        UNROLL for (int j = 0; j < 4; j++) {
+        EACH (j, 4) {
             vec weight = load(w + j * ldw + c);
-            UNROLL for (int i = 0; i < rows; i++) sum[i][j] += weight * load(x + i * ldx + c);
+            EACH (i, rows) sum[i][j] += weight * load(x + i * ldx + c);
         }
     }
     for (int i = 0; i < rows; i++)
@@ -32,7 +32,7 @@ static void axpy4(int64_t count, const float a[4], const float *const x[4], floa
     int64_t c = 0;
     for (; c + VECTOR_WIDTH <= count; c += VECTOR_WIDTH) {
         vec sum = load(y + c);
-        UNROLL for (int j = 0; j < 4; j++) sum += a[j] * load(x[j] + c);
+        EACH (j, 4) sum += a[j] * load(x[j] + c);
         store(y + c, sum);
     }
     for (; c < count; c++)

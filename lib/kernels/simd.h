@@ -19,11 +19,12 @@ typedef struct gcam__simd {
     int width;  /* floats in a vector */
     int mr, nr; /* rows and columns of the micro-kernel's tile */
 
-    /* tile (mr x nr) = a b: `a` packed k x mr, `b` packed k x nr. */
-    void (*micro)(int64_t k, const float *a, const float *b, const gcam__tile *tile);
+    /* tile (mr x nr) = a b: `a` packed k x mr; row l of `b` (nr floats) at b + l ldb. */
+    void (*micro)(int64_t k, const float *a, const float *b, int64_t ldb, const gcam__tile *tile);
     /* The same with `a` read from panels that were packed for the transposed product: k must be a multiple of mr, and block
      * i of mr x mr values (one line of mr per row of the tile) begins at a + i * block. */
-    void (*micro_transposed)(int64_t k, const float *a, int64_t block, const float *b, const gcam__tile *tile);
+    void (*micro_transposed)(int64_t k, const float *a, int64_t block, const float *b, int64_t ldb,
+                             const gcam__tile *tile);
 
     /* out[i * 4 + j] = w row j . x row i, for 4 rows of w and `rows` (1 to 3) rows of x. */
     void (*dot)(int64_t count, const float *w, int64_t ldw, const float *x, int64_t ldx, int rows, float *out);

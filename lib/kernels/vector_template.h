@@ -6,7 +6,8 @@ typedef float vec __attribute__((vector_size(VECTOR_WIDTH * 4)));
 typedef int32_t ivec __attribute__((vector_size(VECTOR_WIDTH * 4)));
 typedef float vec_unaligned __attribute__((vector_size(VECTOR_WIDTH * 4), aligned(4), may_alias));
 
-#define UNROLL _Pragma("GCC unroll 16")
+/* A loop over registers: arrays indexed by its counter must not live in memory. */
+#define EACH(i, count) _Pragma("GCC unroll 16") for (int i = 0; i < (count); i++)
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE vec load(const float *from) {

@@ -117,7 +117,7 @@ static void multiply_unit(void *context, int64_t index, int worker) {
     (void)index;
     limit *l = context;
     gcam__tile tile = {l->sums + worker * 4096, l->simd->nr, l->simd->mr, l->simd->nr, 0, NULL, 0};
-    for (int i = 0; i < PRODUCTS; i++) l->simd->micro(DEPTH, l->data, l->data + DEPTH * l->simd->mr, &tile);
+    for (int i = 0; i < PRODUCTS; i++) l->simd->micro(DEPTH, l->data, l->data + DEPTH * l->simd->mr, l->simd->nr, &tile);
 }
 
 static void multiply(void *context) {
