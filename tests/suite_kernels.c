@@ -1,7 +1,7 @@
 /* Tests of lib/kernels: every algorithm on a grid of shapes against the double-precision loops of support/reference.c, adjoint
  * identities, equal bits for any number of threads, PyTorch's rules of pooling. */
 #include "core/memory.h"
-#include "kernels/kernels.h"
+#include "kernels/conv.h"
 #include "support/reference.h"
 
 #include <check.h>
@@ -140,21 +140,6 @@ static void free_problem(conv_problem *m) {
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) gcam__free(blocks[i]);
 }
 
-/* Algorithms that take a geometry. */
-static int takes(const gcam__conv *g, gcam__conv_algorithm algorithm) {
-    switch (algorithm) {
-    case GCAM__CONV_IM2COL:
-        return 1;
-    case GCAM__CONV_POINTWISE:
-        return g->r == 1 && g->s == 1 && g->stride[0] == 1 && g->stride[1] == 1 && g->p == g->h && g->pad[0] == 0
-               && g->pad[1] == 0 && g->q == g->w;
-    case GCAM__CONV_DEPTHWISE:
-        return g->groups == g->c;
-    default:
-        return 0;
-    }
-}
-
 static void check_forward(const gcam__compute *compute, gcam__conv_algorithm algorithm, const conv_problem *m,
                           const void *prepared, const char *what) {
     const gcam__conv *g = &m->g;
@@ -211,9 +196,9 @@ static void check_algorithm(int backend_index, gcam__conv_algorithm algorithm, c
 START_TEST(convolutions_match_the_reference) {
     conv_problem m = make_problem(&conv_cases[_i], 100 + (uint64_t)_i);
     for (int backend_index = 0; backend_index < BACKENDS; backend_index++) {
-        ck_assert(takes(&m.g, gcam__conv_choose(&computes[backend_index], &m.g)));
+        ck_assert(gcam__conv_takes(&m.g, gcam__conv_choose(&computes[backend_index], &m.g)));
         for (int algorithm = 0; algorithm < GCAM__CONV_ALGORITHMS; algorithm++)
-            if (takes(&m.g, (gcam__conv_algorithm)algorithm))
+            if (gcam__conv_takes(&m.g, (gcam__conv_algorithm)algorithm))
                 check_algorithm(backend_index, (gcam__conv_algorithm)algorithm, &m, _i);
     }
     free_problem(&m);

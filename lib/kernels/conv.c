@@ -1,16 +1,54 @@
 /* The one choice of algorithm for a convolution, and the table of algorithms. */
 #include "kernels/conv.h"
 
+enum { MIN_CHANNELS = 16 };
+
 static const gcam__conv_method *const methods[GCAM__CONV_ALGORITHMS] = {
-    [GCAM__CONV_IM2COL] = &gcam__conv_im2col,
-    [GCAM__CONV_POINTWISE] = &gcam__conv_pointwise,
-    [GCAM__CONV_DEPTHWISE] = &gcam__conv_depthwise,
+    [GCAM__CONV_IM2COL] = &gcam__conv_im2col,       [GCAM__CONV_POINTWISE] = &gcam__conv_pointwise,
+    [GCAM__CONV_DEPTHWISE] = &gcam__conv_depthwise, [GCAM__CONV_WINOGRAD4] = &gcam__conv_winograd4,
+    [GCAM__CONV_WINOGRAD2] = &gcam__conv_winograd2,
 };
 
+int gcam__conv_takes(const gcam__conv *conv, gcam__conv_algorithm algorithm) {
+    switch (algorithm) {
+    case GCAM__CONV_POINTWISE:
+        return gcam__conv_is_pointwise(conv);
+    case GCAM__CONV_DEPTHWISE:
+        return conv->groups == conv->c;
+    case GCAM__CONV_WINOGRAD4:
+    case GCAM__CONV_WINOGRAD2:
+        return gcam__conv_is_winograd(conv);
+    default:
+        return 1;
+    }
+}
+
+/* Images that the choice may count on: in deterministic mode a result must not depend on the batch. */
+static int64_t images(const gcam__compute *compute, const gcam__conv *conv) {
+    return compute->deterministic ? 1 : conv->n;
+}
+
+/* Multiplications of F(m x m, 3 x 3) per channel and filter: tiles in whole panels of nr columns. */
+static int64_t winograd_work(const gcam__compute *compute, const gcam__conv *conv, int m) {
+    int64_t tiles = images(compute, conv) * gcam__ceil_div(conv->p, m) * gcam__ceil_div(conv->q, m),
+            nr = gcam__simd_for(compute)->nr;
+    return (m + 2) * (m + 2) * gcam__ceil_div(tiles, nr) * nr;
+}
+
+/* Winograd where it saves more multiplications than its transforms cost; with few channels those dominate. */
+static gcam__conv_algorithm choose_winograd(const gcam__compute *compute, const gcam__conv *conv) {
+    int64_t four = winograd_work(compute, conv, 4), two = winograd_work(compute, conv, 2);
+    int64_t direct = 9 * images(compute, conv) * conv->p * conv->q;
+    if (gcam__min(conv->c, conv->k) < MIN_CHANNELS || 3 * gcam__min(two, four) > 2 * direct) return GCAM__CONV_IM2COL;
+    return four <= two ? GCAM__CONV_WINOGRAD4 : GCAM__CONV_WINOGRAD2;
+}
+
 gcam__conv_algorithm gcam__conv_choose(const gcam__compute *compute, const gcam__conv *conv) {
-    (void)compute;
     if (conv->groups == conv->c && conv->c > 1) return GCAM__CONV_DEPTHWISE;
-    return gcam__conv_is_pointwise(conv) ? GCAM__CONV_POINTWISE : GCAM__CONV_IM2COL;
+    if (gcam__conv_is_pointwise(conv)) return GCAM__CONV_POINTWISE;
+    if (compute->kernels != GCAM_KERNELS_AUTO || gcam__use_blas(compute) || !gcam__conv_is_winograd(conv))
+        return GCAM__CONV_IM2COL;
+    return choose_winograd(compute, conv);
 }
 
 const char *gcam__conv_algorithm_name(gcam__conv_algorithm algorithm) {

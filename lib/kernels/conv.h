@@ -28,6 +28,13 @@ typedef struct gcam__conv_method {
 extern const gcam__conv_method gcam__conv_im2col;
 extern const gcam__conv_method gcam__conv_pointwise;
 extern const gcam__conv_method gcam__conv_depthwise;
+extern const gcam__conv_method gcam__conv_winograd2;
+extern const gcam__conv_method gcam__conv_winograd4;
+
+/* Geometries that an algorithm takes, and those of the special ones. */
+int gcam__conv_takes(const gcam__conv *conv, gcam__conv_algorithm algorithm);
+int gcam__conv_is_pointwise(const gcam__conv *conv);
+int gcam__conv_is_winograd(const gcam__conv *conv);
 
 /* Backward through the column matrix, with the weights as the im2col algorithm prepares them. */
 void gcam__conv_columns_backward(const gcam__conv_call *call);
@@ -63,6 +70,5 @@ void gcam__col2im(const gcam__conv *conv, const gcam__column_tile *tile, const f
 
 /* A 1x1 convolution of stride 1 as one of N images with a single row. */
 gcam__conv gcam__flatten_conv(const gcam__conv *conv);
-int gcam__conv_is_pointwise(const gcam__conv *conv);
 
 #endif

@@ -15,6 +15,30 @@ typedef struct gcam__tile {
     int relu;
 } gcam__tile;
 
+/* A run of neighbouring tiles of one tile row in Winograd's input transform. */
+enum { GCAM__WINOGRAD_RUN = 64 };
+typedef struct gcam__winograd_input {
+    const float *plane; /* h x w */
+    int64_t h, w;
+    int64_t top, left; /* of the first tile; may lie outside the plane, where the input is zero */
+    int tiles;         /* at most GCAM__WINOGRAD_RUN */
+    int room;          /* lanes that may be written, at least `tiles`: those beyond get meaningless values */
+    float *v;          /* element e of tile i goes to v[e * stride + i] */
+    int64_t stride;
+} gcam__winograd_input;
+
+/* The same for the output: element e of tile i is at products[e * stride + i], readable up to the next full vector. */
+typedef struct gcam__winograd_output {
+    const float *products;
+    int64_t stride;
+    int tiles;
+    float *y; /* output of the first tile's first element; rows of w floats */
+    int64_t w;
+    int64_t rows, columns; /* of the output that remain below and right of y */
+    float bias;
+    int relu;
+} gcam__winograd_output;
+
 typedef struct gcam__simd {
     int width;  /* floats in a vector */
     int mr, nr; /* rows and columns of the micro-kernel's tile */
@@ -30,6 +54,12 @@ typedef struct gcam__simd {
     void (*dot)(int64_t count, const float *w, int64_t ldw, const float *x, int64_t ldx, int rows, float *out);
     /* y += a[0] x[0] + ... + a[3] x[3], added one after the other. */
     void (*axpy4)(int64_t count, const float a[4], const float *const x[4], float *y);
+
+    /* Winograd's transforms, [0] for F(2x2, 3x3) and [1] for F(4x4, 3x3). */
+    void (*winograd_input[2])(const gcam__winograd_input *in);
+    void (*winograd_output[2])(const gcam__winograd_output *out);
+    /* `rows` (1 to mr) filters of 3 x 3, row_stride apart, to element e of row i at u[e * stride + i]; rows up to mr are zero. */
+    void (*winograd_filter[2])(const float *w, int64_t row_stride, int rows, float *u, int64_t stride);
 } gcam__simd;
 
 extern const gcam__simd gcam__simd_plain;

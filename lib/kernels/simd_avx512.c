@@ -8,6 +8,8 @@
 
 #include "kernels/gemm_template.h"
 #include "kernels/linear_template.h"
+#include "kernels/winograd_template.h"
+
 #include "kernels/simd_table.h"
 #endif
 typedef int gcam__not_empty; /* ISO C wants a declaration in every file */

@@ -8,4 +8,6 @@
 
 #include "kernels/gemm_template.h"
 #include "kernels/linear_template.h"
+#include "kernels/winograd_template.h"
+
 #include "kernels/simd_table.h"

@@ -7,7 +7,7 @@
  * and additions of the plain definition, so Winograd may exceed the processor's peak. With one thread, --clock cpu leaves out the time that other processes took. */
 #include "core/memory.h"
 #include "core/random.h"
-#include "kernels/simd.h"
+#include "kernels/conv.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -117,7 +117,8 @@ static void multiply_unit(void *context, int64_t index, int worker) {
     (void)index;
     limit *l = context;
     gcam__tile tile = {l->sums + worker * 4096, l->simd->nr, l->simd->mr, l->simd->nr, 0, NULL, 0};
-    for (int i = 0; i < PRODUCTS; i++) l->simd->micro(DEPTH, l->data, l->data + DEPTH * l->simd->mr, l->simd->nr, &tile);
+    for (int i = 0; i < PRODUCTS; i++)
+        l->simd->micro(DEPTH, l->data, l->data + DEPTH * l->simd->mr, l->simd->nr, &tile);
 }
 
 static void multiply(void *context) {
@@ -178,10 +179,13 @@ static gcam__conv conv_of(const layer_shape *t, int64_t batch) {
     return g;
 }
 
+/* The algorithm asked for where it takes the shape, else the library's choice. */
 static gcam__conv_algorithm algorithm_of(const settings *s, const gcam__conv *g) {
-    for (int i = 0; s->algorithm && i < GCAM__CONV_ALGORITHMS; i++)
-        if (strcmp(s->algorithm, gcam__conv_algorithm_name((gcam__conv_algorithm)i)) == 0)
-            return (gcam__conv_algorithm)i;
+    for (int i = 0; s->algorithm && i < GCAM__CONV_ALGORITHMS; i++) {
+        gcam__conv_algorithm algorithm = (gcam__conv_algorithm)i;
+        if (strcmp(s->algorithm, gcam__conv_algorithm_name(algorithm)) == 0 && gcam__conv_takes(g, algorithm))
+            return algorithm;
+    }
     return gcam__conv_choose(&s->compute, g);
 }
 
