@@ -87,6 +87,76 @@ typedef struct gcam_tensor_input_params {
     gcam_dims shape;
 } gcam_tensor_input_params;
 
+/** Up to GCAM_MAX_RANK numbers. */
+typedef struct gcam_numbers {
+    int64_t count;
+    double value[GCAM_MAX_RANK];
+} gcam_numbers;
+
+/** hard_sigmoid: y = alpha x + beta, clipped to 0 .. 1. */
+typedef struct gcam_hard_sigmoid_params {
+    double alpha; /**< default 1/6 */
+    double beta;  /**< default 1/2 */
+} gcam_hard_sigmoid_params;
+
+/** clip: y = x, clipped to min .. max. */
+typedef struct gcam_clip_params {
+    double min;
+    double max;
+} gcam_clip_params;
+
+/** elu, celu, thresholded_relu. */
+typedef struct gcam_elu_params {
+    double alpha; /**< default 1 */
+} gcam_elu_params;
+
+/** selu. */
+typedef struct gcam_selu_params {
+    double alpha; /**< default 1.6732632423543772 */
+    double gamma; /**< default 1.0507009873554805 */
+} gcam_selu_params;
+
+/** reduce_mean, reduce_sum, reduce_max, reduce_min. */
+typedef struct gcam_reduce_params {
+    gcam_dims axes; /**< negative: from the end; default: all but the first */
+    int64_t drop;   /**< 1: the axes disappear; default: they stay with size 1 */
+} gcam_reduce_params;
+
+/** transpose: axis k of the output is axis order[k] of the input. */
+typedef struct gcam_transpose_params {
+    gcam_dims order; /**< required: each axis once */
+} gcam_transpose_params;
+
+/** slice: positions start, start + step, ... before `end`; negative positions count from the axis' end. */
+typedef struct gcam_slice_params {
+    int64_t axis;  /**< default 1, the channels */
+    int64_t start; /**< default 0 */
+    int64_t end;   /**< default 0: as far as `step` goes */
+    int64_t step;  /**< default 1; may be negative */
+} gcam_slice_params;
+
+/** channel_shuffle: output channel j is input channel (j mod groups) C/groups + j / groups. */
+typedef struct gcam_channel_shuffle_params {
+    int64_t groups; /**< required */
+} gcam_channel_shuffle_params;
+
+/** reshape: 0 copies the input's size at that place, one -1 stands for what is left. */
+typedef struct gcam_reshape_params {
+    gcam_dims shape; /**< required */
+} gcam_reshape_params;
+
+/** constant: the weight NAME.value of this shape, as a value without a batch. */
+typedef struct gcam_constant_params {
+    gcam_dims shape; /**< required, at least one dimension */
+} gcam_constant_params;
+
+/** pad, reflect_pad, edge_pad: new cells at both ends of each axis; negative numbers cut off. */
+typedef struct gcam_pad_params {
+    gcam_dims before; /**< one number an axis, the batch included; required */
+    gcam_dims after;  /**< the same */
+    double value;     /**< pad only; default 0 */
+} gcam_pad_params;
+
 /** How backward treats a rectifier (METHODS: Simonyan 2014; Springenberg 2015; Zeiler & Fergus 2014). */
 typedef enum gcam_rule {
     GCAM_RULE_GRADIENT = 0, /**< the derivative */

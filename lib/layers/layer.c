@@ -47,15 +47,44 @@ static gcam_status set_number(const gcam__param *param, const char *layer_name, 
     return GCAM_OK;
 }
 
-static gcam_status check_dims(const gcam__param *param, const char *layer_name, const gcam_dims *dims) {
-    if (dims->count < 0 || dims->count > GCAM_MAX_RANK)
-        return gcam__fail(GCAM_ERR_ARGUMENT, "layer", "%s: %s has %" PRId64 " numbers, expected at most %d", layer_name,
-                          param->name, dims->count, GCAM_MAX_RANK);
-    for (int64_t i = 0; i < dims->count; i++)
-        if (dims->value[i] > INT32_MAX || dims->value[i] < (param->is_signed ? -INT32_MAX : 0))
-            return gcam__fail(GCAM_ERR_ARGUMENT, "layer", "%s: %s has the number %" PRId64 ", expected %s", layer_name,
-                              param->name, dims->value[i],
-                              param->is_signed ? "at most 31 bits" : "0 or more, at most 31 bits");
+static gcam_status set_integers(const gcam__param *param, const char *layer_name, int64_t *values, int64_t count) {
+    for (int64_t i = 0; i < count; i++) GCAM_TRY(set_integer(param, layer_name, &values[i]));
+    return GCAM_OK;
+}
+
+static gcam_status check_list(const gcam__param *param, const char *layer_name, int64_t count) {
+    int64_t least = param->required ? 1 : 0;
+    if (count >= least && count <= GCAM_MAX_RANK) return GCAM_OK;
+    return gcam__fail(GCAM_ERR_ARGUMENT, "layer", "%s: %s has %" PRId64 " numbers, expected %" PRId64 " to %d",
+                      layer_name, param->name, count, least, GCAM_MAX_RANK);
+}
+
+static gcam_status set_dims(const gcam__param *param, const char *layer_name, gcam_dims *list) {
+    gcam__param element = {.name = param->name, .is_signed = param->is_signed};
+    GCAM_TRY(check_list(param, layer_name, list->count));
+    return set_integers(&element, layer_name, list->value, list->count);
+}
+
+static gcam_status set_numbers(const gcam__param *param, const char *layer_name, gcam_numbers *list) {
+    gcam__param element = {.name = param->name};
+    GCAM_TRY(check_list(param, layer_name, list->count));
+    for (int64_t i = 0; i < list->count; i++) GCAM_TRY(set_number(&element, layer_name, &list->value[i]));
+    return GCAM_OK;
+}
+
+static gcam_status set_field(const gcam__param *param, const char *layer_name, void *field) {
+    switch (param->kind) {
+    case GCAM__PARAM_INT:
+        return set_integers(param, layer_name, field, 1);
+    case GCAM__PARAM_INT2:
+        return set_integers(param, layer_name, field, 2);
+    case GCAM__PARAM_NUMBER:
+        return set_number(param, layer_name, field);
+    case GCAM__PARAM_DIMS:
+        return set_dims(param, layer_name, field);
+    case GCAM__PARAM_NUMBERS:
+        return set_numbers(param, layer_name, field);
+    }
     return GCAM_OK;
 }
 
@@ -65,19 +94,8 @@ gcam_status gcam__params_set(const gcam__op *op, const char *layer_name, void *p
         memcpy(params, source, op->params_size);
     else
         memset(params, 0, op->params_size);
-    for (const gcam__param *param = op->params; param && param->name; param++) {
-        void *field = (char *)params + param->offset;
-        if (param->kind == GCAM__PARAM_NUMBER) {
-            GCAM_TRY(set_number(param, layer_name, field));
-            continue;
-        }
-        if (param->kind == GCAM__PARAM_DIMS) {
-            GCAM_TRY(check_dims(param, layer_name, field));
-            continue;
-        }
-        int count = param->kind == GCAM__PARAM_INT2 ? 2 : 1;
-        for (int i = 0; i < count; i++) GCAM_TRY(set_integer(param, layer_name, (int64_t *)field + i));
-    }
+    for (const gcam__param *param = op->params; param && param->name; param++)
+        GCAM_TRY(set_field(param, layer_name, (char *)params + param->offset));
     return GCAM_OK;
 }
 

@@ -18,19 +18,20 @@ typedef struct gcam__layer {
     gcam_tensor weight[GCAM__MAX_WEIGHTS]; /* in the order of op->weights; data == NULL: absent */
 } gcam__layer;
 
-/* How graph text writes one parameter. Kinds: integers are int64_t, numbers double, lists of integers gcam_dims. */
+/* How graph text writes one parameter. Kinds: integers are int64_t, numbers double, lists gcam_dims and gcam_numbers. */
 typedef enum gcam__param_kind {
     GCAM__PARAM_INT,
     GCAM__PARAM_INT2,
     GCAM__PARAM_NUMBER,
-    GCAM__PARAM_DIMS
+    GCAM__PARAM_DIMS,
+    GCAM__PARAM_NUMBERS
 } gcam__param_kind;
 typedef struct gcam__param {
     const char *name;
     gcam__param_kind kind;
     size_t offset;
     double fallback; /* the default that a zero stands for */
-    int required;    /* must be above zero */
+    int required;    /* must be above zero; a list must not be empty */
     int is_signed;   /* an integer that may be negative */
 } gcam__param;
 

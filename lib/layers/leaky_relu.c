@@ -1,5 +1,6 @@
 /* Leaky ReLU (Maas et al. 2013): y = x for x > 0, slope x otherwise. Backward: rectifier.c. */
 #include "layers/rectifier.h"
+#include "layers/shape.h"
 #include "layers/table.h"
 
 static float slope(const gcam__run *run) {
@@ -29,7 +30,7 @@ const gcam__op gcam__op_leaky_relu = {
     .max_inputs = 1,
     .needs = GCAM__NEEDS_AUX,
     .in_place = 1,
-    .infer = gcam__rectifier_infer,
+    .infer = gcam__infer_same,
     .aux_bytes = gcam__rectifier_aux_bytes,
     .forward = forward,
     .backward = backward,

@@ -7,13 +7,6 @@
 #include "layers/rectifier.h"
 
 #include "layers/loops.h"
-#include "layers/shape.h"
-
-gcam_status gcam__rectifier_infer(const gcam__layer *layer, const gcam_shape *in, int in_count, gcam_shape *out) {
-    (void)in_count;
-    *out = *in;
-    return gcam__check_output(layer, out);
-}
 
 size_t gcam__rectifier_aux_bytes(const gcam__layer *layer, const gcam_shape *in, const gcam_shape *out) {
     (void)layer, (void)in;
@@ -28,15 +21,11 @@ typedef struct gate {
     gcam_rule rule;
 } gate;
 
-static inline float positive(float p) {
-    return p <= 0 ? 0.0f : p;
-}
-
 /* `rule` is a constant where this is called, so each rule gets a loop of its own. */
 static inline void pass(const gate *g, int64_t begin, int64_t end, gcam_rule rule) {
     for (int64_t i = begin; i < end; i++) {
         int on = g->mask[i >> 3] >> (i & 7) & 1;
-        float p = rule == GCAM_RULE_GRADIENT ? g->dy[i] : positive(g->dy[i]);
+        float p = rule == GCAM_RULE_GRADIENT ? g->dy[i] : gcam__positive(g->dy[i]);
         float off = g->slope == 0 ? 0.0f : g->slope * p;
         g->dx[i] = on || rule == GCAM_RULE_DECONVNET ? p : off;
     }

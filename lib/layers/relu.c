@@ -1,5 +1,6 @@
 /* ReLU: y = max(x, 0), NaN stays NaN. Backward: rectifier.c with slope 0; at x = 0 the derivative is 0. */
 #include "layers/rectifier.h"
+#include "layers/shape.h"
 #include "layers/table.h"
 
 static void forward(const gcam__run *run) {
@@ -16,7 +17,7 @@ const gcam__op gcam__op_relu = {
     .max_inputs = 1,
     .needs = GCAM__NEEDS_AUX,
     .in_place = 1,
-    .infer = gcam__rectifier_infer,
+    .infer = gcam__infer_same,
     .aux_bytes = gcam__rectifier_aux_bytes,
     .forward = forward,
     .backward = backward,

@@ -48,6 +48,12 @@ gcam_status gcam__check_output(const gcam__layer *layer, const gcam_shape *out) 
     return GCAM_OK;
 }
 
+gcam_status gcam__infer_same(const gcam__layer *layer, const gcam_shape *in, int in_count, gcam_shape *out) {
+    (void)in_count;
+    *out = *in;
+    return gcam__check_output(layer, out);
+}
+
 int64_t gcam__dim_product(const gcam_shape *shape, int from, int to) {
     int64_t product = 1;
     for (int i = from; i < to; i++) product *= shape->dim[i];

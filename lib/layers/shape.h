@@ -13,6 +13,9 @@ gcam_status gcam__expect_axis(const gcam__layer *layer, const gcam_shape *in, in
 /* Every infer ends with it: SHAPE if an output is empty, LIMIT if its bytes do not fit into memory sizes. */
 gcam_status gcam__check_output(const gcam__layer *layer, const gcam_shape *out);
 
+/* The infer of operations whose output has their first input's shape. */
+gcam_status gcam__infer_same(const gcam__layer *layer, const gcam_shape *in, int in_count, gcam_shape *out);
+
 /* Product of the sizes of dimensions from .. to-1. */
 int64_t gcam__dim_product(const gcam_shape *shape, int from, int to);
 /* a * b for a, b >= 0; INT64_MAX where that is too large. For counts that only inform. */

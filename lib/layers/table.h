@@ -20,7 +20,49 @@
     X(flatten)           \
     X(concat)            \
     X(add)               \
-    X(softmax)
+    X(softmax)           \
+    X(sigmoid)           \
+    X(tanh)              \
+    X(hard_sigmoid)      \
+    X(relu6)             \
+    X(clip)              \
+    X(hard_swish)        \
+    X(silu)              \
+    X(softplus)          \
+    X(mish)              \
+    X(gelu)              \
+    X(gelu_tanh)         \
+    X(elu)               \
+    X(celu)              \
+    X(thresholded_relu)  \
+    X(selu)              \
+    X(softsign)          \
+    X(exp)               \
+    X(log)               \
+    X(sqrt)              \
+    X(abs)               \
+    X(neg)               \
+    X(reciprocal)        \
+    X(erf)               \
+    X(sub)               \
+    X(mul)               \
+    X(div)               \
+    X(pow)               \
+    X(minimum)           \
+    X(maximum)           \
+    X(reduce_mean)       \
+    X(reduce_sum)        \
+    X(reduce_max)        \
+    X(reduce_min)        \
+    X(global_max_pool)   \
+    X(transpose)         \
+    X(slice)             \
+    X(channel_shuffle)   \
+    X(reshape)           \
+    X(constant)          \
+    X(pad)               \
+    X(reflect_pad)       \
+    X(edge_pad)
 
 #define GCAM__DECLARE_OP(name) extern const gcam__op gcam__op_##name;
 GCAM__OPS(GCAM__DECLARE_OP)

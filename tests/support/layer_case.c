@@ -10,7 +10,8 @@
 #include <string.h>
 
 void fill_distinct(float *values, int64_t count, uint64_t stream) {
-    for (int64_t i = 0; i < count; i++) values[i] = (float)(2 * ((double)i + 0.3) / (double)count - 1);
+    double place = 0.2 + 0.07 * (double)(stream % 4); /* inside a cell; never its middle, which could be 0 */
+    for (int64_t i = 0; i < count; i++) values[i] = (float)(2 * ((double)i + place) / (double)count - 1);
     for (int64_t i = count - 1; i > 0; i--) { /* Fisher-Yates */
         int64_t j = (int64_t)(gcam__random_bits(1, stream, 0, (uint64_t)i) % (uint64_t)(i + 1));
         float kept = values[i];
@@ -93,6 +94,8 @@ void trial_create(trial *t, const layer_case *c, const gcam__compute *compute, i
     for (int i = 0; i < t->in_count; i++) {
         gcam_shape shape = with_seeds(t->in_shape[i], seeds);
         t->in[i] = new_distinct(&t->in_shape[i], (uint64_t)i);
+        for (int64_t j = 0; j < gcam_shape_count(&t->in_shape[i]); j++)
+            t->in[i]->data[j] = t->in[i]->data[j] * (c->scale ? c->scale : 1) + c->shift;
         t->din[i] = new_constant(&shape, NAN);
     }
     make_weights(t);

@@ -10,9 +10,10 @@ typedef struct layer_case {
     const void *params;
     int in_count;
     gcam_shape in[REFERENCE_INPUTS];
+    float scale, shift; /* inputs are scale u + shift, u in -1 .. 1; scale 0 means 1 */
 } layer_case;
 
-/* A layer, its values and gradients. Inputs are distinct numbers in -1 .. 1, none 0, so that no rectifier and no maximum is near
+/* A layer, its values and gradients. Inputs are distinct numbers, none 0, so that no rectifier and no maximum is near
  * a kink. Outputs, gradients of inputs and all byte blocks begin as NaN. */
 typedef struct trial {
     gcam__compute compute;
@@ -39,7 +40,7 @@ void trial_backward(trial *t, gcam_rule rule, int with_weights);
 void trial_reference(const trial *t, reference *r, int64_t seed);
 void reference_free(reference *r);
 
-/* `count` distinct numbers in -1 .. 1, none of them 0, in an order that depends on `stream`. */
+/* `count` distinct numbers in -1 .. 1, none of them 0, in an order that depends on `stream`; streams 0 to 3 share none. */
 void fill_distinct(float *values, int64_t count, uint64_t stream);
 
 #endif

@@ -185,9 +185,8 @@ static void identity(reference *r) {
     for (int64_t i = 0; i < count_of(&r->out_shape); i++) term(r, i, 0, i, NONE, 0, 1);
 }
 
-static void add(reference *r) {
-    for (int k = 0; k < r->in_count; k++)
-        for (int64_t i = 0; i < count_of(&r->out_shape); i++) term(r, i, k, i, NONE, 0, 1);
+static void constant(reference *r) {
+    for (int64_t i = 0; i < count_of(&r->out_shape); i++) term(r, i, NONE, 0, 0, i, 1);
 }
 
 static int64_t product(const gcam_shape *shape, int from, int to) {
@@ -214,31 +213,6 @@ static void concat(reference *r) {
     }
 }
 
-/* One row of softmax: values start + i step, i < length. */
-static void softmax_row(reference *r, int64_t start, int64_t length, int64_t step) {
-    double sum = 0, dot = 0;
-    for (int64_t i = 0; i < length; i++) sum += exp(r->in[0][start + i * step]);
-    for (int64_t i = 0; i < length; i++) {
-        int64_t o = start + i * step;
-        double y = exp(r->in[0][o]) / sum;
-        if (r->backward)
-            dot += y * r->dout[o];
-        else
-            r->out[o] += y;
-    }
-    for (int64_t i = 0; r->backward && i < length; i++) {
-        int64_t o = start + i * step;
-        r->din[0][o] += exp(r->in[0][o]) / sum * (r->dout[o] - dot);
-    }
-}
-
-static void softmax(reference *r) {
-    int axis = axis_of(r);
-    int64_t length = r->in_shape->dim[axis], step = product(r->in_shape, axis + 1, r->in_shape->rank);
-    for (int64_t i = 0; i < count_of(r->in_shape); i++)
-        if (i / step % length == 0) softmax_row(r, i, length, step);
-}
-
 /* ---- the table --------------------------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -256,10 +230,37 @@ static const struct {
     {"batchnorm", batchnorm},
     {"dropout", identity},
     {"flatten", identity},
+    {"reshape", identity},
     {"concat", concat},
-    {"add", add},
-    {"softmax", softmax},
+    {"constant", constant},
 };
+
+/* ---- differentiation ----------------------------------------------------------------------------------------------------- */
+
+double reference_quotient(reference *r, double *value) {
+    static const double step = 1e-3, weight[4] = {1.0 / 12, -8.0 / 12, 8.0 / 12, -1.0 / 12}, shift[4] = {-2, -1, 1, 2};
+    double start = *value, slope = 0;
+    int64_t count = count_of(&r->out_shape);
+    int backward = r->backward;
+    r->backward = 0;
+    for (int k = 0; k < 4; k++) {
+        *value = start + shift[k] * step;
+        memset(r->out, 0, (size_t)count * sizeof *r->out);
+        reference_run(r);
+        for (int64_t i = 0; i < count; i++) slope += weight[k] / step * r->dout[i] * r->out[i];
+    }
+    *value = start;
+    r->backward = backward;
+    return slope;
+}
+
+static void differentiate(reference *r) {
+    for (int k = 0; k < r->in_count; k++)
+        for (int64_t i = 0; i < count_of(&r->in_shape[k]); i++) r->din[k][i] += reference_quotient(r, &r->in[k][i]);
+    for (int k = 0; k < GCAM__MAX_WEIGHTS; k++)
+        for (int64_t i = 0; r->weight[k] && i < count_of(&r->layer->weight[k].shape); i++)
+            r->dweight[k][i] += reference_quotient(r, &r->weight[k][i]);
+}
 
 int reference_run(reference *r) {
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
@@ -267,5 +268,7 @@ int reference_run(reference *r) {
             table[i].run(r);
             return 1;
         }
-    return 0;
+    if (!r->backward) return reference_function(r);
+    differentiate(r);
+    return 1;
 }

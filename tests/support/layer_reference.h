@@ -18,7 +18,13 @@ typedef struct reference {
     double *dout, *din[REFERENCE_INPUTS], *dweight[GCAM__MAX_WEIGHTS];
 } reference;
 
-/* Runs the reference of the layer's operation; 0 if there is none. */
+/* Runs the reference of the layer's operation; 0 if there is none. Operations that have no formula for their gradient here are
+ * differentiated numerically. */
 int reference_run(reference *r);
+/* d(sum of dout * out) / d(*value), where `value` is one of the inputs or weights: four-point central difference. */
+double reference_quotient(reference *r, double *value);
+
+/* The functions without a formula for the gradient (layer_functions.c): forward of the operation `name`; 0 if there is none. */
+int reference_function(reference *r);
 
 #endif
