@@ -111,15 +111,12 @@ static int64_t kept_index(const reference *r, int64_t i) {
 static void reduce(reference *r) {
     const char *name = r->layer->op->name;
     int64_t out_count = count_of(&r->out_shape), per_cell = count_of(r->in_shape) / out_count;
-    int is_max = strstr(name, "max") != NULL, is_min = strstr(name, "min") != NULL;
-    for (int64_t o = 0; o < out_count; o++) {
-        double sum = 0, best = is_min ? INFINITY : -INFINITY;
-        for (int64_t i = 0; i < count_of(r->in_shape); i++) {
-            if (kept_index(r, i) != o) continue;
-            sum += r->in[0][i];
-            best = is_min ? fmin(best, r->in[0][i]) : fmax(best, r->in[0][i]);
-        }
-        r->out[o] += is_max || is_min ? best : strcmp(name, "reduce_mean") == 0 ? sum / (double)per_cell : sum;
+    int is_max = strstr(name, "max") != NULL, is_min = strstr(name, "min") != NULL,
+        is_mean = strstr(name, "mean") != NULL;
+    for (int64_t o = 0; o < out_count; o++) r->out[o] = is_max ? -INFINITY : is_min ? INFINITY : 0;
+    for (int64_t i = 0; i < count_of(r->in_shape); i++) {
+        double x = r->in[0][i], *y = &r->out[kept_index(r, i)];
+        *y = is_max ? fmax(*y, x) : is_min ? fmin(*y, x) : *y + (is_mean ? x / (double)per_cell : x);
     }
 }
 
