@@ -320,7 +320,7 @@ static gcam_status bind_weights(gcam_network *network, const gcam_tensor_table *
 /* ---- finishing ----------------------------------------------------------------------------------------------------------- */
 
 static int is_spatial(const gcam_shape *shape) {
-    return shape->rank == 4 && shape->dim[2] * shape->dim[3] > 1;
+    return shape->rank == 4 && shape->dim[2] > 1 && shape->dim[3] > 1;
 }
 
 /* The last activation with spatial extent over 1x1 that feeds the head: back from the output along first inputs to the first
@@ -337,11 +337,15 @@ static int find_target(const gcam_network *network) {
     return -1;
 }
 
+gcam_status gcam__builder_status(const gcam_builder *b) {
+    if (b->error.status == GCAM_OK) return GCAM_OK;
+    /* the thread may have failed elsewhere since: report the first error of the builder */
+    return gcam__fail_at(b->error.status, b->error.where, b->error.offset, "%s", b->error.message);
+}
+
 static gcam_status finish(gcam_builder *b, const gcam_tensor_table *weights) {
     gcam_network *network = b->network;
-    if (b->error.status
-        != GCAM_OK) /* the thread may have failed elsewhere since: report the first error of the builder */
-        return gcam__fail_at(b->error.status, b->error.where, b->error.offset, "%s", b->error.message);
+    GCAM_TRY(gcam__builder_status(b));
     if (network->input_count == 0) return gcam__fail(GCAM_ERR_ARGUMENT, "builder", "the network has no input");
     if (network->output_count == 0)
         GCAM_TRY(list_node(&network->outputs, &network->output_count, &network->output_capacity, network->count - 1));

@@ -71,6 +71,9 @@ gcam_status gcam__parameter_check_finite(const gcam__compute *compute, const gca
 /* Adds a name or alias. Errors: ARGUMENT (taken), NOMEM. */
 gcam_status gcam__network_add_name(gcam_network *network, const char *text, int node, int is_alias);
 
+/* The builder's first error, also recorded as the thread's; GCAM_OK so far. */
+gcam_status gcam__builder_status(const gcam_builder *b);
+
 /* Infers the shapes of all nodes from those of the inputs, which the caller has put into `shapes` (network->count elements).
  * Errors: SHAPE. */
 gcam_status gcam__network_infer(const gcam_network *network, gcam_shape *shapes);

@@ -6,6 +6,8 @@
 #include "core/options.h"
 #include "core/status.h"
 #include "graph/network.h"
+#include "model/onnx/import.h"
+#include "model/preprocess.h"
 #include "model/zoo/zoo.h"
 
 #include <string.h>
@@ -23,6 +25,10 @@ static const char *file_says(const gcam_model *model, const char *key) {
 static int is_model_file(const gcam_model *model) {
     const char *format = file_says(model, GCAM__KEY_FORMAT);
     return format != NULL && strcmp(format, GCAM__FORMAT) == 0;
+}
+
+static int is_onnx(const gcam_model *model) {
+    return model->weights != NULL && strcmp(gcam_tensor_table_format(model->weights), "onnx") == 0;
 }
 
 /* ---- labels and preprocessing --------------------------------------------------------------------------------------------- */
@@ -53,6 +59,12 @@ static gcam_status find_preprocess(gcam_model *model, const gcam_model_options *
     const gcam_shape *input = &model->network->nodes[model->network->input].shape;
     if (options->preprocess == NULL && line != NULL) return gcam__preprocess_read(how, line);
     if (options->preprocess == NULL && arch != NULL) return gcam_preprocess_preset(how, arch->info.preprocess);
+    if (options->preprocess == NULL && is_onnx(model) && input->rank == 4 && input->dim[1] == 3) {
+        /* the file does not say; what torchvision's networks want, scaled to the input size, is by far the commonest */
+        gcam_preprocess usual;
+        GCAM_TRY(gcam_preprocess_preset(&usual, "torchvision"));
+        return gcam__preprocess_for_size(&usual, (int)input->dim[2], (int)input->dim[3], how);
+    }
     if (options->preprocess != NULL) {
         *how = *options->preprocess;
     } else {
@@ -73,10 +85,25 @@ static gcam_status dress(gcam_model *model, const char *arch, const gcam_model_o
 
 /* ---- network and weights -------------------------------------------------------------------------------------------------- */
 
+/* An imported graph whose weights have kept the names of an architecture of the zoo gets that one's target layer, labels and
+ * preprocessing, so that a checkpoint and its export are explained alike. */
+static void recognise(gcam_model *model, const char **arch_id) {
+    const gcam__arch *arch = NULL;
+    if (gcam__arch_detect(&arch, model->weights) != GCAM_OK) return;
+    int target = gcam_network_find(model->network, arch->info.target);
+    if (target < 0) return;
+    model->network->target = target;
+    *arch_id = arch->info.id;
+}
+
 /* The id is a row's own, or what the file says. */
 static gcam_status make_network(gcam_model *model, const gcam_model_options *options, const char **arch_id) {
     const char *graph = is_model_file(model) ? file_says(model, GCAM__KEY_GRAPH) : NULL;
     *arch_id = "custom";
+    if (is_onnx(model)) { /* the graph came with the weights */
+        recognise(model, arch_id);
+        return GCAM_OK;
+    }
     if (options->graph != NULL) return gcam_network_from_text(&model->network, options->graph, model->weights);
     if (graph != NULL && options->arch == NULL) {
         if (file_says(model, GCAM__KEY_ARCH) != NULL) *arch_id = file_says(model, GCAM__KEY_ARCH);
@@ -100,6 +127,26 @@ static gcam_status fill(gcam_model *model, const gcam_model_options *options) {
     return dress(model, arch, options);
 }
 
+/* Opens the weights, and with an ONNX file also the network. */
+static gcam_status open_path(gcam_model *model, const char *path) {
+    gcam__file file;
+    GCAM_TRY(gcam__file_map(&file, path));
+    if (!gcam__onnx_detect(file.data, file.size)) {
+        gcam__file_unmap(&file);
+        return gcam_tensor_table_open(&model->weights, path);
+    }
+    gcam_status status = gcam__onnx_import(&model->network, &model->weights, file, NULL, 0);
+    return status == GCAM_OK ? status : gcam__fail_prefix(path);
+}
+
+static gcam_status open_memory(gcam_model *model) {
+    gcam__file file;
+    GCAM_TRY(gcam__file_borrow(&file, model->data, model->size));
+    if (gcam__onnx_detect(file.data, file.size))
+        return gcam__onnx_import(&model->network, &model->weights, file, NULL, 0);
+    return gcam_tensor_table_open_memory(&model->weights, model->data, model->size);
+}
+
 gcam_status gcam_model_load(gcam_model **out, const char *path, const gcam_model_options *options) {
     *out = NULL;
     if (path == NULL) return gcam__fail(GCAM_ERR_ARGUMENT, "gcam_model_load", "there is no path");
@@ -109,7 +156,7 @@ gcam_status gcam_model_load(gcam_model **out, const char *path, const gcam_model
     gcam_model *model = gcam__calloc(1, sizeof *model);
     if (model == NULL) return GCAM_ERR_NOMEM;
     model->path = gcam__strdup(path);
-    gcam_status status = model->path == NULL ? GCAM_ERR_NOMEM : gcam_tensor_table_open(&model->weights, path);
+    gcam_status status = model->path == NULL ? GCAM_ERR_NOMEM : open_path(model, path);
     if (status == GCAM_OK) {
         status = fill(model, &taken);
         if (status != GCAM_OK) gcam__fail_prefix(path);
@@ -130,7 +177,7 @@ gcam_status gcam_model_load_memory(gcam_model **out, const void *data, size_t si
     if (model == NULL) return GCAM_ERR_NOMEM;
     model->data = data;
     model->size = size;
-    gcam_status status = gcam_tensor_table_open_memory(&model->weights, data, size);
+    gcam_status status = open_memory(model);
     if (status == GCAM_OK) status = fill(model, &taken);
     if (status == GCAM_OK)
         *out = model;

@@ -1,0 +1,185 @@
+/* The importer's loop: inputs, initialisers, nodes in the file's order (which ONNX requires to be topological), outputs. */
+#include "model/onnx/import.h"
+
+#include "core/memory.h"
+#include "core/status.h"
+#include "graph/network.h"
+#include "io/tensor_table.h"
+#include "model/onnx/names.h"
+
+#include <string.h>
+
+/* ---- values --------------------------------------------------------------------------------------------------------------- */
+
+static gcam_status new_slot(gcam__importer *im, const char *name, const gcam__onnx_slot *slot) {
+    int added = 0;
+    GCAM_TRY(gcam__names_add(&im->names, name, strlen(name), &added));
+    if (!added) return gcam__fail(GCAM_ERR_FORMAT, "onnx", "the value %s is made twice", name);
+    GCAM_TRY(gcam__grow((void **)&im->slots, im->names.count - 1, &im->slot_capacity, sizeof *im->slots));
+    im->slots[im->names.count - 1] = *slot;
+    return GCAM_OK;
+}
+
+static const gcam__onnx_slot *find_slot(const gcam__importer *im, const char *name) {
+    int64_t at = gcam__names_find(&im->names, name, strlen(name));
+    return at < 0 ? NULL : &im->slots[at];
+}
+
+gcam_status gcam__onnx_set_node(gcam__importer *im, size_t index, gcam_node node) {
+    if (index >= im->node->output_count || !*im->node->outputs[index]) return GCAM_OK;
+    gcam__onnx_slot slot = {.node = node};
+    return new_slot(im, im->node->outputs[index], &slot);
+}
+
+gcam_status gcam__onnx_set_constant(gcam__importer *im, size_t index, const gcam_tensor_entry *constant) {
+    if (index >= im->node->output_count || !*im->node->outputs[index]) return GCAM_OK;
+    gcam__onnx_slot slot = {.is_constant = 1, .constant = *constant};
+    return new_slot(im, im->node->outputs[index], &slot);
+}
+
+const gcam__onnx_slot *gcam__onnx_input(const gcam__importer *im, size_t index) {
+    if (index >= im->node->input_count || !*im->node->inputs[index]) return NULL;
+    return find_slot(im, im->node->inputs[index]);
+}
+
+/* ---- inputs and initialisers ------------------------------------------------------------------------------------------------ */
+
+static gcam_status add_constants(gcam__importer *im, const gcam_tensor_entry *entries, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        gcam__onnx_slot slot = {.is_constant = 1, .constant = entries[i]};
+        GCAM_TRY(new_slot(im, entries[i].name, &slot));
+    }
+    return GCAM_OK;
+}
+
+/* A symbolic batch is 1; other symbolic sizes must be known. */
+static gcam_status settle_shape(const gcam__onnx_declared *value, gcam_shape *shape) {
+    *shape = value->shape;
+    if (shape->rank < 0)
+        return gcam__fail(GCAM_ERR_UNSUPPORTED, "onnx", "input %s has no shape: export the model with one",
+                          value->name);
+    if (shape->rank > 0 && shape->dim[0] < 0) shape->dim[0] = 1;
+    for (int i = 0; i < shape->rank; i++)
+        if (shape->dim[i] <= 0)
+            return gcam__fail(GCAM_ERR_UNSUPPORTED, "onnx",
+                              "input %s: size %d of its shape is not fixed: export the model with a fixed picture size",
+                              value->name, i);
+    return GCAM_OK;
+}
+
+static gcam_status add_input(gcam__importer *im, const gcam__onnx_declared *value) {
+    if (find_slot(im, value->name)) return GCAM_OK; /* an initialiser: older files list it as an input too */
+    gcam_shape shape;
+    GCAM_TRY(settle_shape(value, &shape));
+    char name[GCAM__MAX_LAYER_NAME + 1];
+    GCAM_TRY(gcam__onnx_layer_name(&im->layers, im->arena, value->name, "input", "input", name));
+    /* the first picture decides the batch and may have other sizes; everything else keeps its shape */
+    int is_picture = shape.rank == 4 && gcam__builder_network(im->builder)->count == 0;
+    gcam__onnx_slot slot = {0};
+    if (is_picture) slot.node = gcam_input(im->builder, name, shape.dim[1], shape.dim[2], shape.dim[3]);
+    if (is_picture && shape.dim[0] == 1 && slot.node >= 0) return new_slot(im, value->name, &slot);
+    if (is_picture && slot.node >= 0)
+        return gcam__fail(GCAM_ERR_UNSUPPORTED, "onnx",
+                          "input %s has a batch of %lld: export the model with a batch of 1", value->name,
+                          (long long)shape.dim[0]);
+    if (!is_picture) slot.node = gcam_tensor_input(im->builder, name, &shape);
+    if (slot.node < 0) return gcam__builder_status(im->builder);
+    return new_slot(im, value->name, &slot);
+}
+
+/* ---- nodes -------------------------------------------------------------------------------------------------------------------- */
+
+static gcam_status check_node(const gcam__importer *im) {
+    const gcam__onnx_node *node = im->node;
+    if (*node->domain && strcmp(node->domain, "ai.onnx") != 0)
+        return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED,
+                               "the operator belongs to the domain %s, which is not supported", node->domain);
+    for (size_t i = 0; i < node->input_count; i++)
+        if (*node->inputs[i] && !find_slot(im, node->inputs[i]))
+            return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "it reads the value %s, which no input or node before it makes",
+                                   node->inputs[i]);
+    return GCAM_OK;
+}
+
+static gcam_status translate(gcam__importer *im, const gcam__onnx_node *node) {
+    im->node = node;
+    GCAM_TRY(check_node(im));
+    int done = 0;
+    GCAM_TRY(gcam__onnx_fold(im, &done));
+    if (done) return GCAM_OK;
+    char name[GCAM__MAX_LAYER_NAME + 1];
+    const char *output = node->output_count ? node->outputs[0] : "";
+    GCAM_TRY(gcam__onnx_layer_name(&im->layers, im->arena, node->name, output, node->op, name));
+    im->layer = name;
+    gcam_status status = gcam__onnx_op_find(node->op)->translate(im);
+    im->layer = NULL;
+    return status;
+}
+
+/* All operators are known before any work is done. */
+static gcam_status check_operators(gcam__importer *im) {
+    for (size_t i = 0; i < im->model->node_count; i++) {
+        im->node = &im->model->nodes[i];
+        if (!gcam__onnx_op_find(im->node->op))
+            return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED, "this operator is not supported");
+    }
+    return GCAM_OK;
+}
+
+static gcam_status add_outputs(gcam__importer *im) {
+    for (size_t i = 0; i < im->model->output_count; i++) {
+        const char *name = im->model->outputs[i].name;
+        const gcam__onnx_slot *slot = find_slot(im, name);
+        if (!slot) return gcam__fail(GCAM_ERR_FORMAT, "onnx", "no node makes the output %s", name);
+        if (slot->is_constant)
+            return gcam__fail(GCAM_ERR_UNSUPPORTED, "onnx", "the output %s does not depend on the input", name);
+        gcam_output(im->builder, slot->node);
+    }
+    return GCAM_OK;
+}
+
+static gcam_status run(gcam__importer *im, const gcam_tensor_entry *known, size_t known_count) {
+    GCAM_TRY(check_operators(im));
+    GCAM_TRY(add_constants(im, known, known_count));
+    GCAM_TRY(add_constants(im, im->model->initializers, im->model->initializer_count));
+    for (size_t i = 0; i < im->model->input_count; i++) GCAM_TRY(add_input(im, &im->model->inputs[i]));
+    for (size_t i = 0; i < im->model->node_count; i++) GCAM_TRY(translate(im, &im->model->nodes[i]));
+    GCAM_TRY(add_outputs(im));
+    return gcam__onnx_add_scopes(im->builder);
+}
+
+static gcam_status import(gcam_network **network, gcam_tensor_table *table, const gcam_tensor_entry *known,
+                          size_t known_count) {
+    gcam__onnx_model *model;
+    gcam_builder *builder;
+    GCAM_TRY(gcam__onnx_read(&model, &table->file, &table->arena));
+    GCAM_TRY(gcam_builder_create(&builder));
+    gcam__importer im = {.model = model, .builder = builder, .weights = table, .arena = &table->arena};
+    gcam_status status = run(&im, known, known_count);
+    gcam__names_free(&im.names);
+    gcam__names_free(&im.layers);
+    gcam__free(im.slots);
+    if (status == GCAM_OK) return gcam_builder_finish(network, builder, table);
+    gcam_builder_free(builder);
+    return status;
+}
+
+gcam_status gcam__onnx_import(gcam_network **network, gcam_tensor_table **weights, gcam__file file,
+                              const gcam_tensor_entry *known, size_t known_count) {
+    *network = NULL;
+    *weights = NULL;
+    gcam_tensor_table *table;
+    gcam_status status = gcam_tensor_table_create(&table);
+    if (status != GCAM_OK) {
+        gcam__file_unmap(&file);
+        return status;
+    }
+    table->file = file;
+    table->format = "onnx";
+    status = import(network, table, known, known_count);
+    if (status == GCAM_OK)
+        *weights = table;
+    else
+        gcam_tensor_table_free(table);
+    return status;
+}
