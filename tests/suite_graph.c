@@ -228,6 +228,33 @@ static double target_of(gcam_session *s, const gcam_tensor *input, const gcam_te
 }
 
 /* The gradient at the input, through branches and shared values, against central differences of the whole network. */
+START_TEST(a_pass_may_start_from_given_values) {
+    gcam_tensor_table *weights = branchy_weights();
+    gcam_network *network = branchy(weights);
+    gcam_session *whole = session_for(network, 2, 1), *tail = session_for(network, 2, 1);
+    gcam_tensor *input = random_input(whole, 1);
+    int layers[2] = {gcam_network_find(network, "add"), gcam_network_find(network, "relu")};
+    for (int i = 0; i < 2; i++) ck_assert_int_eq(gcam_session_watch(whole, layers[i], GCAM_WATCH_ACTIVATION), GCAM_OK);
+    ck_assert_int_eq(gcam_session_forward(whole, input), GCAM_OK);
+    const gcam_tensor *values[2];
+    for (int i = 0; i < 2; i++) ck_assert_ptr_nonnull(values[i] = gcam_session_activation(whole, layers[i]));
+    for (int turn = 0; turn < 2; turn++) {
+        ck_assert_int_eq(gcam__session_forward_given(tail, layers, values, 2), GCAM_OK);
+        ck_assert(!tail->forward.needed[gcam_network_find(network, "stem")] && !tail->forward.needed[0]);
+        ck_assert_mem_eq(gcam_session_output(tail)->data, gcam_session_output(whole)->data, 2 * 3 * sizeof(float));
+    }
+    ck_assert_int_eq(gcam__session_forward_given(tail, layers, values, 1), GCAM_ERR_STATE); /* the way around is open */
+    ck_assert_ptr_null(gcam_session_output(tail));
+    ck_assert_int_eq(gcam_session_forward(tail, input), GCAM_OK);
+    ck_assert_mem_eq(gcam_session_output(tail)->data, gcam_session_output(whole)->data, 2 * 3 * sizeof(float));
+    gcam_tensor_free(input);
+    gcam_session_free(whole);
+    gcam_session_free(tail);
+    gcam_network_free(network);
+    gcam_tensor_table_free(weights);
+}
+END_TEST
+
 START_TEST(the_input_gradient_is_the_derivative) {
     gcam_tensor_table *weights = branchy_weights();
     gcam_network *network = branchy(weights);
@@ -566,6 +593,7 @@ Suite *graph_suite(void) {
     tcase_add_test(tcase, the_builder_names_what_is_wrong);
     tcase_add_test(tcase, other_input_sizes_work_where_shapes_allow);
     tcase_add_test(tcase, watching_does_not_change_results);
+    tcase_add_test(tcase, a_pass_may_start_from_given_values);
     tcase_add_test(tcase, the_input_gradient_is_the_derivative);
     tcase_add_test(tcase, many_seeds_are_as_many_passes);
     tcase_add_test(tcase, parameter_gradients_sum_over_the_batch);

@@ -88,15 +88,15 @@ static int is_shared_view(const gcam_session *s, int i) {
     return node->layer.op->view && s->activation[i].data == s->activation[node->inputs[0]].data;
 }
 
-static gcam_status run_layers(gcam_session *s, const gcam_tensor *const *inputs, int check) {
+static gcam_status run_layers(gcam_session *s, int check) {
     const gcam_network *network = s->network;
     for (int i = 0; i < network->count; i++) {
         if (!s->forward.needed[i]) continue;
         GCAM_TRY(gcam__session_check_cancel(s, i));
         gcam__run run;
         gcam__session_fill_run(s, i, &run);
-        if (network->nodes[i].layer.op->is_input)
-            memcpy(s->activation[i].data, (*inputs++)->data, (size_t)gcam_shape_count(&s->shape[i]) * sizeof(float));
+        if (s->given[i])
+            memcpy(s->activation[i].data, s->given[i]->data, (size_t)gcam_shape_count(&s->shape[i]) * sizeof(float));
         else if (!is_shared_view(s, i))
             network->nodes[i].layer.op->forward(&run);
         if (check) GCAM_TRY(gcam__session_check_finite(s, i, &s->activation[i], "output"));
@@ -129,11 +129,38 @@ static gcam_status check_input(const gcam_session *s, int node, const gcam_tenso
     return gcam__session_check_finite(s, node, input, "values");
 }
 
-static gcam_status run_forward(gcam_session *s, const gcam_tensor *const *inputs) {
+/* Every input that is needed must be given. */
+static gcam_status check_given(const gcam_session *s) {
+    for (int i = 0; i < s->network->count; i++)
+        if (s->forward.needed[i] && s->network->nodes[i].layer.op->is_input && !s->given[i])
+            return gcam__fail(GCAM_ERR_STATE, "forward", "%s: this input is needed too", s->network->nodes[i].name);
+    return GCAM_OK;
+}
+
+static gcam_status run_forward(gcam_session *s) {
     int check = s->hook_count > 0; /* hooks must not be called twice, so the first pass names the layer */
-    GCAM_TRY(run_layers(s, inputs, check));
+    GCAM_TRY(check_given(s));
+    GCAM_TRY(run_layers(s, check));
     gcam_status status = check_kept(s);
-    if (status == GCAM_ERR_NUMERIC && !check) GCAM_TRY(run_layers(s, inputs, 1));
+    if (status == GCAM_ERR_NUMERIC && !check) GCAM_TRY(run_layers(s, 1));
+    return status;
+}
+
+gcam_status gcam__session_forward_given(gcam_session *s, const int *layers, const gcam_tensor *const *values,
+                                        int count) {
+    atomic_store(&s->cancel, 0);
+    s->has_forward = 0;
+    s->last_backward = NULL;
+    memset(s->given, 0, (size_t)s->network->count * sizeof *s->given);
+    for (int i = 0; i < count; i++) {
+        GCAM_TRY(check_input(s, layers[i], values[i]));
+        s->given[layers[i]] = values[i];
+    }
+    gcam__blas_enter(&s->compute);
+    gcam_status status = make_plan(s);
+    if (status == GCAM_OK) status = run_forward(s);
+    gcam__blas_leave(&s->compute);
+    s->has_forward = status == GCAM_OK;
     return status;
 }
 
@@ -142,16 +169,7 @@ gcam_status gcam_session_forward_inputs(gcam_session *s, const gcam_tensor *cons
     if ((size_t)count != s->network->input_count)
         return gcam__fail(GCAM_ERR_ARGUMENT, "forward", "the network has %zu inputs, %d were given",
                           s->network->input_count, count);
-    atomic_store(&s->cancel, 0);
-    s->has_forward = 0;
-    s->last_backward = NULL;
-    for (int i = 0; i < count; i++) GCAM_TRY(check_input(s, s->network->inputs[i], inputs[i]));
-    gcam__blas_enter(&s->compute);
-    gcam_status status = make_plan(s);
-    if (status == GCAM_OK) status = run_forward(s, inputs);
-    gcam__blas_leave(&s->compute);
-    s->has_forward = status == GCAM_OK;
-    return status;
+    return gcam__session_forward_given(s, s->network->inputs, inputs, count);
 }
 
 gcam_status gcam_session_forward(gcam_session *s, const gcam_tensor *input) {

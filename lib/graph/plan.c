@@ -107,10 +107,11 @@ static int is_output(const gcam_network *network, int node) {
 }
 
 static void mark_needed(const gcam_network *network, const gcam__request *request, unsigned char *needed) {
-    for (size_t i = 0; i < network->input_count; i++) needed[network->inputs[i]] = 1;
     for (int i = network->count - 1; i >= 0; i--) {
         if (is_output(network, i) || request->activation[i] || request->gradient[i]) needed[i] = 1;
-        for (int k = 0; needed[i] && k < network->nodes[i].input_count; k++) needed[network->nodes[i].inputs[k]] = 1;
+        if (!needed[i] || request->activation[i] & GCAM__GIVEN)
+            continue; /* nothing below a given value is needed for it */
+        for (int k = 0; k < network->nodes[i].input_count; k++) needed[network->nodes[i].inputs[k]] = 1;
     }
 }
 
@@ -154,12 +155,12 @@ static void find_last_use(const gcam_network *network, const gcam__request *requ
 }
 
 /* Joins nodes that share memory: `root[i]` is the node whose place node i uses; `last[root]` covers them all. */
-static void join_places(const gcam_network *network, const gcam_shape *shapes, const gcam__forward_plan *plan,
-                        int *root, int *last) {
+static void join_places(const gcam_network *network, const gcam_shape *shapes, const gcam__request *request,
+                        const gcam__forward_plan *plan, int *root, int *last) {
     for (int i = 0; i < network->count; i++) {
         const gcam__node *node = &network->nodes[i];
         root[i] = i;
-        if (!plan->needed[i] || node->input_count < 1) continue;
+        if (!plan->needed[i] || node->input_count < 1 || request->activation[i] & GCAM__GIVEN) continue;
         int from = root[node->inputs[0]];
         int same_size = gcam_shape_count(&shapes[i]) == gcam_shape_count(&shapes[from]);
         int joins = same_size && (node->layer.op->view || (node->layer.op->in_place && last[from] <= i));
@@ -218,7 +219,7 @@ static gcam_status plan_places(gcam__forward_plan *plan, const gcam_network *net
                                const gcam__request *request, gcam_shape *in, int *root, int *last) {
     find_last_use(network, request, plan, last);
     extend_views(network, plan, last);
-    join_places(network, shapes, plan, root, last);
+    join_places(network, shapes, request, plan, root, last);
     span_list list = {0};
     gcam_status status = collect_forward(&list, plan, network, shapes, request, root, last, in);
     if (status == GCAM_OK) status = place_spans(&list, &plan->block_bytes);

@@ -11,12 +11,13 @@
 
 /* What a pass must leave behind; one flag a node. */
 typedef struct gcam__request {
-    unsigned char *activation; /* GCAM__REACH: compute it; GCAM__KEEP: keep it after the pass */
-    unsigned char *gradient;   /* the same for the gradient */
-    int parameters;            /* gradients of weights */
+    unsigned char *
+        activation; /* GCAM__REACH: compute it; GCAM__KEEP: keep it after the pass; GCAM__GIVEN: the caller brings it */
+    unsigned char *gradient; /* the same for the gradient */
+    int parameters;          /* gradients of weights */
 } gcam__request;
 
-enum { GCAM__REACH = 1, GCAM__KEEP = 2 };
+enum { GCAM__REACH = 1, GCAM__KEEP = 2, GCAM__GIVEN = 4 };
 
 #define GCAM__NOWHERE SIZE_MAX
 

@@ -49,6 +49,7 @@ void gcam__session_collect_request(gcam_session *s) {
     for (int i = 0; i < s->network->count; i++) {
         s->request.activation[i] = s->watch[i] & GCAM_WATCH_ACTIVATION ? GCAM__KEEP : 0;
         s->request.gradient[i] = s->watch[i] & GCAM_WATCH_GRADIENT ? GCAM__KEEP : 0;
+        if (s->given[i]) s->request.activation[i] |= GCAM__GIVEN;
         for (size_t h = 0; h < s->hook_count; h++) {
             if (!s->hooks[h].layers[i]) continue;
             if (s->hooks[h].when & GCAM_HOOK_FORWARD) s->request.activation[i] |= GCAM__REACH;
@@ -85,6 +86,7 @@ static gcam_status allocate_tables(gcam_session *s) {
     for (int i = 0; i < network->count; i++)
         if ((size_t)network->nodes[i].input_count > most) most = (size_t)network->nodes[i].input_count;
     s->shape = gcam__calloc(count, sizeof *s->shape);
+    s->given = gcam__calloc(count, sizeof *s->given);
     s->prepared = gcam__calloc(count, sizeof *s->prepared);
     s->watch = gcam__calloc(count, 1);
     s->activation = gcam__calloc(count, sizeof *s->activation);
@@ -95,8 +97,8 @@ static gcam_status allocate_tables(gcam_session *s) {
     s->din = gcam__calloc(most, sizeof *s->din);
     s->din_pointer = gcam__calloc(most, sizeof *s->din_pointer);
     GCAM_TRY(gcam__request_create(&s->request, network->count));
-    int complete = s->shape && s->prepared && s->watch && s->activation && s->gradient && s->has_gradient && s->in
-                   && s->in_shape && s->din && s->din_pointer;
+    int complete = s->shape && s->given && s->prepared && s->watch && s->activation && s->gradient && s->has_gradient
+                   && s->in && s->in_shape && s->din && s->din_pointer;
     return complete ? GCAM_OK : GCAM_ERR_NOMEM;
 }
 
@@ -161,6 +163,7 @@ void gcam_session_free(gcam_session *s) {
     gcam__free(s->gradients.data);
     gcam__free(s->scratch.data);
     gcam__free(s->shape);
+    gcam__free(s->given);
     gcam__free(s->prepared);
     gcam__free(s->watch);
     gcam__free(s->activation);

@@ -33,7 +33,9 @@ struct gcam_session {
     const gcam_network *network;
     const void *owner; /* the model that the session was made for; the graph never looks inside */
     gcam__compute compute;
-    gcam_shape *shape;     /* of each node's output at this session's input size */
+    gcam_shape *shape; /* of each node's output at this session's input size */
+    const gcam_tensor *
+        *given; /* values that the caller of the last pass brought, one a node; NULL where the node computes its own */
     const void **prepared; /* weights prepared for kernels, one a node; NULL where none */
 
     unsigned char *watch; /* GCAM_WATCH_* per node */
@@ -73,7 +75,12 @@ const gcam__compute *gcam__session_compute(const gcam_session *s);
 /* As gcam_session_backward(), from any layer that the forward pass has run; the seed has that layer's shape. */
 gcam_status gcam__session_backward_from(gcam_session *s, int layer, const gcam_tensor *seed, gcam_rule rule);
 
-/* Puts what watches and hooks ask for into s->request. */
+/* Runs only what lies behind `count` layers, whose values the caller brings in their places; all paths from the inputs must lead through
+ * them. Errors: STATE (a path does not), SHAPE, and those of gcam_session_forward(). */
+gcam_status gcam__session_forward_given(gcam_session *s, const int *layers, const gcam_tensor *const *values,
+                                        int count);
+
+/* Puts what watches, hooks and the values given ask for into s->request. */
 void gcam__session_collect_request(gcam_session *s);
 gcam_status gcam__request_copy(gcam__request *to, const gcam__request *from, int count);
 int gcam__request_equal(const gcam__request *a, const gcam__request *b, int count);
