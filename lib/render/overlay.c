@@ -1,0 +1,110 @@
+/* An explanation on its photo. Maps of layers are laid over the region that the network saw, in colour; the rest of the photo is
+ * dimmed. Results of pixels are pictures themselves: they are stretched about a neutral grey, as the papers print them, since colour on
+ * a photo would hide the fine lines that they consist of. */
+#include "core/memory.h"
+#include "core/status.h"
+#include "render/view.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- where a photo's pixels lie in the map ----------------------------------------------------------------------------- */
+
+/* For one column or row of the photo: two neighbours in the map and the share of the second; low < 0: the network did not see it. */
+typedef struct place {
+    int low, high;
+    float share;
+} place;
+
+/* Along one axis: the photo has `count` pixels that stand for `original` ones; scale and offset are the geometry's. */
+static void fill_places(place *places, int count, int original, double scale, double offset, int input, int map) {
+    for (int i = 0; i < count; i++) {
+        double at = ((i + 0.5) * original / count) / scale - offset; /* in the input, edges not centres */
+        if (at < 0 || at >= input) {
+            places[i] = (place){-1, -1, 0};
+            continue;
+        }
+        double centre = at * map / input - 0.5;
+        if (centre < 0) centre = 0;
+        int low = (int)centre;
+        places[i] = (place){low, low + 1 < map ? low + 1 : map - 1, (float)(centre - low)};
+    }
+}
+
+static float sample(const float *map, int width, const place *column, const place *row) {
+    const float *top = map + (ptrdiff_t)row->low * width, *bottom = map + (ptrdiff_t)row->high * width;
+    float above = top[column->low] + (top[column->high] - top[column->low]) * column->share;
+    float below = bottom[column->low] + (bottom[column->high] - bottom[column->low]) * column->share;
+    return above + (below - above) * row->share;
+}
+
+/* ---- pixels ------------------------------------------------------------------------------------------------------------ */
+
+static void dim(uint8_t *to, const uint8_t *from) {
+    int grey = (from[0] * 77 + from[1] * 150 + from[2] * 29) >> 8;
+    for (int c = 0; c < 3; c++) to[c] = (uint8_t)((from[c] + grey) / 2 * 2 / 5);
+}
+
+static void show_heat(uint8_t *to, const uint8_t *from, float value, const gcam__view *view, const gcam__style *style) {
+    memcpy(to, from, 3);
+    gcam__blend(to, gcam__ramp_colour(&style->ramps[view->is_signed], value, view->is_signed), style->alpha);
+}
+
+/* The magnitude that 99.5 % of the values do not exceed; a few extreme ones would otherwise leave the rest grey. */
+static float usual_magnitude(const float *values, int64_t count) {
+    enum { BINS = 4096 };
+    float largest = 0;
+    for (int64_t i = 0; i < count; i++) largest = fmaxf(largest, fabsf(values[i]));
+    if (largest <= 0) return 1;
+    int64_t bins[BINS] = {0}, seen = 0;
+    for (int64_t i = 0; i < count; i++) bins[(int)(fabsf(values[i]) / largest * (BINS - 1))]++;
+    int bin = 0;
+    while (bin < BINS && (seen += bins[bin]) < count - count / 200) bin++;
+    return largest * (float)(bin + 1) / BINS;
+}
+
+static void show_stretched(uint8_t *to, const gcam__view *view, const place *column, const place *row,
+                           float magnitude) {
+    ptrdiff_t plane = (ptrdiff_t)view->width * view->height;
+    for (int c = 0; c < 3; c++) {
+        float value =
+            sample(view->pixels + (view->channels == 3 ? c : 0) * plane, view->width, column, row) / magnitude;
+        value = value < -1 ? -1 : value > 1 ? 1 : value;
+        to[c] = (uint8_t)(127.5f + 127.5f * value);
+    }
+}
+
+static void fill_pictures(gcam_image *out, const gcam_image *photo, const gcam__view *view, const gcam__style *style,
+                          const place *columns, const place *rows) {
+    float magnitude = 1;
+    if (view->pixels) magnitude = usual_magnitude(view->pixels, (int64_t)view->channels * view->width * view->height);
+    size_t at = 0;
+    for (int y = 0; y < photo->height; y++) {
+        for (int x = 0; x < photo->width; x++, at += 3) {
+            uint8_t *to = out->pixels + at;
+            const uint8_t *from = photo->pixels + at;
+            if (rows[y].low < 0 || columns[x].low < 0)
+                dim(to, from);
+            else if (view->pixels)
+                show_stretched(to, view, &columns[x], &rows[y], magnitude);
+            else
+                show_heat(to, from, sample(view->map, view->width, &columns[x], &rows[y]), view, style);
+        }
+    }
+}
+
+gcam_status gcam__overlay(gcam_image **out, const gcam_image *photo, const gcam__view *view, const gcam__style *style) {
+    *out = NULL;
+    place *columns = gcam__alloc((size_t)photo->width * sizeof *columns);
+    place *rows = gcam__alloc((size_t)photo->height * sizeof *rows);
+    gcam_status status = columns && rows ? gcam_image_create(out, photo->width, photo->height) : GCAM_ERR_NOMEM;
+    if (status == GCAM_OK) {
+        const gcam_geometry *g = &view->geometry;
+        fill_places(columns, photo->width, g->photo_width, g->scale_x, g->left, g->input_width, view->width);
+        fill_places(rows, photo->height, g->photo_height, g->scale_y, g->top, g->input_height, view->height);
+        fill_pictures(*out, photo, view, style, columns, rows);
+    }
+    gcam__free(columns);
+    gcam__free(rows);
+    return status;
+}
