@@ -1,0 +1,174 @@
+/* A model with a session on it, as the command line asks for them. */
+#include "tool.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* ---- labels ------------------------------------------------------------------------------------------------------------- */
+
+/* One label a line; of lines with tabs (index, id, name) the last column. */
+static int read_labels(engine *e, const char *path) {
+    int code = read_text(&e->labels_text, path);
+    if (code != EXIT_DONE) return code;
+    size_t lines = 1;
+    for (const char *p = e->labels_text; *p; p++) lines += *p == '\n';
+    e->labels = calloc(lines, sizeof *e->labels);
+    if (!e->labels) return fail_memory();
+    for (char *line = e->labels_text, *next; line; line = next) {
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = '\0';
+        else if (!*line)
+            break;
+        size_t length = strlen(line);
+        while (length > 0 && isspace((unsigned char)line[length - 1])) line[--length] = '\0';
+        char *tab = strrchr(line, '\t');
+        e->labels[e->label_count++] = tab ? tab + 1 : line;
+    }
+    return EXIT_DONE;
+}
+
+/* ---- model and session -------------------------------------------------------------------------------------------------- */
+
+int engine_options(engine *e, const settings *s, gcam_model_options *options) {
+    *options = (gcam_model_options){.struct_size = sizeof *options, .arch = s->arch};
+    if (s->labels) {
+        int code = read_labels(e, s->labels);
+        if (code != EXIT_DONE) return code;
+        options->labels = e->labels;
+        options->label_count = e->label_count;
+    }
+    if (s->preprocess) {
+        if (gcam_preprocess_preset(&e->preprocess, s->preprocess)) return fail_library();
+        options->preprocess = &e->preprocess;
+    }
+    return EXIT_DONE;
+}
+
+/* The file of a model: -m, or the first file of the subcommands that are about a model. */
+static const char *model_path(const settings *s) {
+    if (s->model) return s->model;
+    return s->subcommand->bit & (INSPECT | CONVERT) ? s->files[0] : NULL;
+}
+
+/* Loads the model; the library's status, its sentence not yet said. */
+static int load(engine *e, const settings *s, gcam_status *status) {
+    gcam_model_options options;
+    const char *path = model_path(s);
+    *e = (engine){0};
+    *status = GCAM_OK;
+    if (!path)
+        return fail_use(
+            "no model was named: give a checkpoint or a model file with -m (none is built into this version)");
+    int code = engine_options(e, s, &options);
+    if (code != EXIT_DONE) return code;
+    progress(s, "loading %s", path);
+    *status = gcam_model_load(&e->model, path, &options);
+    return EXIT_DONE;
+}
+
+int engine_open_model(engine *e, const settings *s) {
+    gcam_status status;
+    int code = load(e, s, &status);
+    return code == EXIT_DONE && status ? fail_library() : code;
+}
+
+/* Notes when the network's output is there, to tell the forward pass from what follows. */
+static gcam_status note_forward(const gcam_hook_event *event, void *user) {
+    (void)event;
+    ((engine *)user)->forward_ended = seconds_now();
+    return GCAM_OK;
+}
+
+static int open_session(engine *e, const settings *s) {
+    gcam_session_options options;
+    gcam_session_options_defaults(&options);
+    options.threads = (int)s->threads;
+    options.kernels = s->kernels;
+    options.height = s->height;
+    options.width = s->width;
+    if (gcam_session_create(&e->session, e->model, &options)) return fail_library();
+    const gcam_network *network = gcam_model_network(e->model);
+    gcam_layer_info output;
+    gcam_hook_id hook;
+    if (gcam_network_layer(network, gcam_network_output(network), &output)
+        || gcam_hook_add(e->session, output.name, GCAM_HOOK_FORWARD, note_forward, e, &hook))
+        return fail_library();
+    return EXIT_DONE;
+}
+
+int engine_open(engine *e, const settings *s) {
+    int code = engine_open_model(e, s);
+    return code == EXIT_DONE ? open_session(e, s) : code;
+}
+
+int engine_try(engine *e, const settings *s, int *unbuildable) {
+    gcam_status status;
+    int code = load(e, s, &status);
+    *unbuildable = status == GCAM_ERR_UNSUPPORTED || status == GCAM_ERR_SHAPE || status == GCAM_ERR_NOT_FOUND
+                   || status == GCAM_ERR_NUMERIC;
+    if (code != EXIT_DONE || *unbuildable) return code;
+    return status ? fail_library() : open_session(e, s);
+}
+
+void engine_close(engine *e) {
+    gcam_session_free(e->session);
+    gcam_model_free(e->model);
+    free(e->labels);
+    free(e->labels_text);
+    *e = (engine){0};
+}
+
+int engine_find_class(const engine *e, const char *text, int *class_index) {
+    return gcam_model_find_class(e->model, text, class_index) ? fail_use("%s", gcam_last_error()->message) : EXIT_DONE;
+}
+
+int engine_target(const engine *e, const settings *s, gcam_target *target) {
+    *target = (gcam_target){.kind = GCAM_TARGET_LOGIT, .class_index = GCAM_TOP_CLASS, .other_index = GCAM_TOP_CLASS};
+    if (!s->target || strcmp(s->target, "logit") == 0) return EXIT_DONE;
+    if (strcmp(s->target, "prob") == 0)
+        target->kind = GCAM_TARGET_PROBABILITY;
+    else if (strcmp(s->target, "logprob") == 0)
+        target->kind = GCAM_TARGET_LOG_PROBABILITY;
+    else if (strncmp(s->target, "diff:", 5) == 0)
+        target->kind = GCAM_TARGET_DIFFERENCE;
+    else
+        return fail_use("--target: \"%s\" is not one of logit, prob, logprob, diff:CLASS", s->target);
+    return target->kind == GCAM_TARGET_DIFFERENCE ? engine_find_class(e, s->target + 5, &target->other_index)
+                                                  : EXIT_DONE;
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------------------- */
+
+static struct {
+    size_t limit;
+    size_t used; /* from any thread */
+} memory;
+
+static void *limited_allocate(size_t size, void *context) {
+    (void)context;
+    size_t before = __atomic_fetch_add(&memory.used, size, __ATOMIC_RELAXED);
+    void *block = before + size >= size && before + size <= memory.limit ? malloc(size ? size : 1) : NULL;
+    if (!block) __atomic_fetch_sub(&memory.used, size, __ATOMIC_RELAXED);
+    return block;
+}
+
+static void limited_release(void *block, size_t size, void *context) {
+    (void)context;
+    free(block);
+    __atomic_fetch_sub(&memory.used, size, __ATOMIC_RELAXED);
+}
+
+void limit_memory(size_t bytes) {
+    static const gcam_allocator allocator = {limited_allocate, limited_release, NULL};
+    memory.limit = bytes;
+    gcam_allocator_set(&allocator);
+}

@@ -1,0 +1,244 @@
+/* gradcam explain: maps for each photo, class, layer and method, as pictures and arrays. gradcam localize: their boxes.
+ * One forward pass serves everything that is asked of a photo. */
+#include "tool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What is asked of every photo. */
+typedef struct request {
+    gcam_target *targets;
+    size_t target_count;
+} request;
+
+static int has_target(const request *q, int class_index) {
+    for (size_t i = 0; i < q->target_count; i++) {
+        if (q->targets[i].class_index == class_index) return 1;
+    }
+    return 0;
+}
+
+/* A target for each class of --class, or the best class alone. Classes said twice count once. */
+static int make_targets(request *q, const engine *e, const settings *s) {
+    gcam_target target;
+    int code = engine_target(e, s, &target);
+    q->targets = calloc(s->classes.count + 1, sizeof *q->targets);
+    if (!q->targets) return fail_memory();
+    for (size_t i = 0; i < s->classes.count && code == EXIT_DONE; i++) {
+        code = engine_find_class(e, s->classes.words[i], &target.class_index);
+        if (code == EXIT_DONE && target.kind == GCAM_TARGET_DIFFERENCE && target.class_index == target.other_index)
+            code = fail_use("--target: the difference of class %d with itself is always 0", target.class_index);
+        if (code == EXIT_DONE && !has_target(q, target.class_index)) q->targets[q->target_count++] = target;
+    }
+    if (s->classes.count == 0) q->targets[q->target_count++] = target;
+    return code;
+}
+
+static int check_layers(const engine *e, const settings *s) {
+    for (size_t i = 0; i < s->layers.count; i++) {
+        if (gcam_network_find(gcam_model_network(e->model), s->layers.words[i]) < 0)
+            return fail_use("%s has no layer \"%s\"; gradcam inspect lists its layers", s->model, s->layers.words[i]);
+    }
+    return EXIT_DONE;
+}
+
+/* ---- one photo ---------------------------------------------------------------------------------------------------------- */
+
+static int find_top(record *r, const engine *e) {
+    int classes = gcam_model_class_count(e->model);
+    r->top_count = classes < TOP_SHOWN ? classes : TOP_SHOWN;
+    r->top = calloc((size_t)r->top_count, sizeof *r->top);
+    if (!r->top) return record_fail_with(r, "out of memory");
+    return gcam_session_top(e->session, 0, r->top, r->top_count) ? record_fail(r) : EXIT_DONE;
+}
+
+static int compute(record *r, engine *e, const settings *s, const request *q) {
+    gcam_explain_options options;
+    gcam_explain_options_defaults(&options);
+    if (s->methods.count) {
+        options.methods = s->methods.words;
+        options.method_count = s->methods.count;
+    }
+    options.targets = q->targets;
+    options.target_count = q->target_count;
+    if (s->layers.count) {
+        options.layers = s->layers.words;
+        options.layer_count = s->layers.count;
+    }
+    options.profile = s->profile;
+    options.seed = (uint64_t)s->seed;
+    double start = seconds_now();
+    e->forward_ended = start;
+    if (gcam_explain_many(&r->explanations, &r->count, e->session, r->photo, &options)) return record_fail(r);
+    r->seconds.forward = e->forward_ended - start;
+    r->seconds.explain = seconds_now() - e->forward_ended;
+    r->files = calloc(r->count, sizeof *r->files);
+    return r->files ? find_top(r, e) : record_fail_with(r, "out of memory");
+}
+
+/* "242.gradcam", and the layer's name behind it where several layers were asked for. */
+static void result_name(const settings *s, const gcam_explanation *e, char *name, size_t size) {
+    const char *layer = s->layers.count > 1 ? gcam_explanation_layer(e) : NULL;
+    snprintf(name, size, "%d.%s%s%s", gcam_explanation_class(e), gcam_explanation_method(e)->id, layer ? "." : "",
+             layer ? layer : "");
+}
+
+static gcam_render_options render_options(const settings *s) {
+    return (gcam_render_options){
+        .struct_size = sizeof(gcam_render_options), .colormap = s->colormap, .alpha = s->alpha};
+}
+
+/* Says in the file what the picture shows. */
+static gcam_status save_picture(const gcam_image *picture, const char *path, const gcam_explanation *e) {
+    char title[320], software[64];
+    const char *layer = gcam_explanation_layer(e);
+    snprintf(title, sizeof title, "%s of class %d (%s)%s%s", gcam_explanation_method(e)->title,
+             gcam_explanation_class(e), gcam_explanation_label(e), layer ? " at layer " : "", layer ? layer : "");
+    snprintf(software, sizeof software, "gradcam %s", gcam_version());
+    gcam_metadata text[] = {{"Title", title}, {"Software", software}};
+    return gcam_image_save_with_text(picture, path, text, sizeof text / sizeof *text);
+}
+
+/* Lines of 1/160 of the longer side around the box: white with a black rim, so that they show on any photo. */
+static void draw_box(gcam_image *picture, const gcam_box *box) {
+    int longer = picture->width > picture->height ? picture->width : picture->height;
+    int line = longer / 160 > 1 ? longer / 160 : 1, rim = 2 * line;
+    for (int y = box->y0; y < box->y1; y++) {
+        for (int x = box->x0; x < box->x1; x++) {
+            int left = x - box->x0, right = box->x1 - 1 - x, top = y - box->y0, bottom = box->y1 - 1 - y;
+            int sideways = left < right ? left : right, upright = top < bottom ? top : bottom;
+            int depth = sideways < upright ? sideways : upright;
+            if (depth < rim)
+                memset(picture->pixels + 3 * ((size_t)y * (size_t)picture->width + (size_t)x), depth < line ? 255 : 0,
+                       3);
+        }
+    }
+}
+
+static int make_overlay(record *r, size_t i, const settings *s, const char *name) {
+    gcam_render_options options = render_options(s);
+    const gcam_explanation *e = r->explanations[i];
+    int with_box = s->subcommand->bit == LOCALIZE, wanted = (s->save & SAVE_PNG) != 0;
+    gcam_image *picture = NULL;
+    gcam_box box;
+    if (!wanted && !s->show) return EXIT_DONE;
+    gcam_status status = gcam_render_overlay(&picture, r->photo, e, &options);
+    if (!status && with_box) status = gcam_explanation_box(e, s->threshold, &box, NULL);
+    if (!status && with_box) draw_box(picture, &box);
+    if (!status && wanted) {
+        r->files[i][FILE_PNG] = result_path(s, r->path, "%s%s.png", name, with_box ? ".box" : "");
+        status = r->files[i][FILE_PNG] ? save_picture(picture, r->files[i][FILE_PNG], e) : GCAM_ERR_NOMEM;
+    }
+    if (!status && s->show && show_picture(picture)) status = gcam_last_error()->status;
+    gcam_image_free(picture);
+    return status ? record_fail(r) : EXIT_DONE;
+}
+
+static int save_array(record *r, char **path, const gcam_tensor *tensor) {
+    if (!*path) return record_fail_with(r, "out of memory");
+    return gcam_npy_save(*path, tensor) ? record_fail(r) : EXIT_DONE;
+}
+
+static int save_arrays(record *r, size_t i, const settings *s, const char *name) {
+    const gcam_explanation *e = r->explanations[i];
+    char **files = r->files[i];
+    int code = EXIT_DONE;
+    if (s->save & SAVE_NPY) {
+        files[FILE_NPY] = result_path(s, r->path, "%s.npy", name);
+        code = save_array(r, &files[FILE_NPY], gcam_explanation_raw(e));
+    }
+    if (code == EXIT_DONE && s->save & SAVE_MAP) {
+        files[FILE_MAP] = result_path(s, r->path, "%s.map.npy", name);
+        code = save_array(r, &files[FILE_MAP], gcam_explanation_map(e));
+    }
+    return code;
+}
+
+static int save_sheet(record *r, const settings *s) {
+    gcam_render_options options = render_options(s);
+    gcam_image *sheet = NULL;
+    r->sheet = result_path(s, r->path, "sheet.png");
+    if (!r->sheet) return record_fail_with(r, "out of memory");
+    gcam_status status = gcam_render_sheet(&sheet, r->photo, r->explanations, r->count, &options);
+    if (!status) status = gcam_image_save(sheet, r->sheet);
+    gcam_image_free(sheet);
+    return status ? record_fail(r) : EXIT_DONE;
+}
+
+static int explain(record *r, engine *e, const settings *s, void *context) {
+    int code = compute(r, e, s, context);
+    double start = seconds_now();
+    for (size_t i = 0; i < r->count && code == EXIT_DONE; i++) {
+        char name[400];
+        result_name(s, r->explanations[i], name, sizeof name);
+        code = make_overlay(r, i, s, name);
+        if (code == EXIT_DONE) code = save_arrays(r, i, s, name);
+    }
+    if (code == EXIT_DONE && s->save & SAVE_SHEET) code = save_sheet(r, s);
+    r->seconds.render = seconds_now() - start;
+    return code;
+}
+
+/* ---- what people read ---------------------------------------------------------------------------------------------------- */
+
+static void print_warnings(const gcam_explanation *e) {
+    unsigned warnings = gcam_explanation_warnings(e);
+    for (unsigned bit = 1; bit && bit <= warnings; bit <<= 1) {
+        if (warnings & bit) printf("      note: %s\n", gcam_warning_text((gcam_warning)bit));
+    }
+}
+
+static void print(const record *r, const settings *s) {
+    (void)s;
+    print_top(r, 3);
+    for (size_t i = 0; i < r->count; i++) {
+        const gcam_explanation *e = r->explanations[i];
+        const char *layer = gcam_explanation_layer(e);
+        printf("  %s for %s (%d)%s%s\n", gcam_explanation_method(e)->title, gcam_explanation_label(e),
+               gcam_explanation_class(e), layer ? ", layer " : "", layer ? layer : "");
+        for (int k = 0; k < FILES; k++) {
+            if (r->files[i][k]) printf("      %s\n", r->files[i][k]);
+        }
+        print_warnings(e);
+    }
+    if (r->sheet) printf("  all on one sheet\n      %s\n", r->sheet);
+}
+
+static void print_boxes(const record *r, const settings *s) {
+    print_top(r, 3);
+    for (size_t i = 0; i < r->count; i++) {
+        const gcam_explanation *e = r->explanations[i];
+        gcam_box box = {0};
+        int fallback = 0;
+        if (gcam_explanation_box(e, s->threshold, &box, &fallback)) continue;
+        printf("  %s (%d): left %d, top %d, right %d, bottom %d%s\n", gcam_explanation_label(e),
+               gcam_explanation_class(e), box.x0, box.y0, box.x1, box.y1,
+               fallback ? " (the map is flat, so this is the whole photo)" : "");
+        if (r->files[i][FILE_PNG]) printf("      %s\n", r->files[i][FILE_PNG]);
+        print_warnings(e);
+    }
+}
+
+static int run(settings *s, print_fn print_record) {
+    engine e;
+    request q = {0};
+    int code = check_stems(s);
+    if (code != EXIT_DONE) return code;
+    code = engine_open(&e, s);
+    if (code == EXIT_DONE) code = make_targets(&q, &e, s);
+    if (code == EXIT_DONE) code = check_layers(&e, s);
+    if (code == EXIT_DONE && s->save) code = prepare_folder(s->out);
+    if (code == EXIT_DONE) code = each_photo(&e, s, explain, print_record, &q);
+    free(q.targets);
+    engine_close(&e);
+    return code;
+}
+
+int run_explain(settings *s) {
+    return run(s, print);
+}
+
+int run_localize(settings *s) {
+    s->save = SAVE_PNG;
+    return run(s, print_boxes);
+}

@@ -1,0 +1,314 @@
+/* The table of options. A row says what an option is called, which subcommands take it, what --help says about it and where
+ * its value goes; getopt_long, the checks and --help all follow the table. */
+#include "tool.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum option_kind { FLAG, TEXT, WORDS, INTEGER, REAL, PARSED } option_kind;
+
+typedef struct option_row {
+    const char *name;
+    char letter;       /* 0: none */
+    const char *value; /* what --help calls the value; NULL for flags */
+    unsigned taken_by;
+    option_kind kind;
+    size_t offset; /* of the member of settings */
+    double least, most;
+    int (*parse)(settings *s, const char *value); /* PARSED: an exit code */
+    const char *help;
+} option_row;
+
+#define AT(member) offsetof(settings, member)
+
+/* ---- values that need more than a number ---------------------------------------------------------------------------- */
+
+static int parse_save(settings *s, const char *value) {
+    static const struct {
+        const char *word;
+        unsigned bit;
+    } kinds[] = {{"png", SAVE_PNG}, {"sheet", SAVE_SHEET}, {"npy", SAVE_NPY}, {"map", SAVE_MAP}, {"none", 0}};
+    word_list words = {0};
+    int code = word_list_add(&words, value) ? EXIT_DONE : fail_memory();
+    s->save = 0;
+    for (size_t i = 0; code == EXIT_DONE && i < words.count; i++) {
+        size_t k = 0;
+        while (k < sizeof kinds / sizeof *kinds && strcmp(kinds[k].word, words.words[i]) != 0) k++;
+        if (k == sizeof kinds / sizeof *kinds)
+            code = fail_use("--save: \"%s\" is not one of png, sheet, npy, map, none", words.words[i]);
+        else
+            s->save |= kinds[k].bit;
+    }
+    if (code == EXIT_DONE && words.count == 0)
+        code = fail_use("--save needs one or more of png, sheet, npy, map, none");
+    word_list_free(&words);
+    return code;
+}
+
+static int parse_profile(settings *s, const char *value) {
+    return gcam_profile_find(&s->profile, value) ? fail_use("%s", gcam_last_error()->message) : EXIT_DONE;
+}
+
+static int parse_dtype(settings *s, const char *value) {
+    static const struct {
+        const char *word;
+        gcam_dtype dtype;
+    } types[] = {{"f32", GCAM_DTYPE_F32}, {"f16", GCAM_DTYPE_F16}, {"bf16", GCAM_DTYPE_BF16}};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (strcmp(value, types[i].word) == 0) {
+            s->dtype = types[i].dtype;
+            return EXIT_DONE;
+        }
+    }
+    return fail_use("--dtype: \"%s\" is not one of f32, f16, bf16", value);
+}
+
+/* "HxW", or one number for a square. */
+static int parse_size(settings *s, const char *value) {
+    char rest;
+    int n = sscanf(value, "%5lldx%5lld%c", &s->height, &s->width, &rest);
+    if (n == 1 && sscanf(value, "%5lld%c", &s->height, &rest) == 1) {
+        s->width = s->height;
+        n = 2;
+    }
+    if (n != 2 || s->height < 1 || s->width < 1 || s->height > GCAM_IMAGE_MAX_SIDE || s->width > GCAM_IMAGE_MAX_SIDE)
+        return fail_use("--size: \"%s\" is not a height and a width such as 224x320, each from 1 to %d", value,
+                        GCAM_IMAGE_MAX_SIDE);
+    return EXIT_DONE;
+}
+
+/* Bytes, with K, M or G for the powers of 1024. */
+static int parse_memory(settings *s, const char *value) {
+    char *end;
+    double number = strtod(value, &end), unit = 1;
+    if (*end == 'K' || *end == 'k')
+        unit = 1024;
+    else if (*end == 'M' || *end == 'm')
+        unit = 1024 * 1024;
+    else if (*end == 'G' || *end == 'g')
+        unit = 1024 * 1024 * 1024.0;
+    if (end == value || (unit > 1 ? end[1] : *end) != '\0' || !(number > 0) || number * unit > 1e15)
+        return fail_use("--max-memory: \"%s\" is not an amount such as 500M or 2G", value);
+    s->max_memory = (size_t)(number * unit);
+    return EXIT_DONE;
+}
+
+/* ---- the table -------------------------------------------------------------------------------------------------------- */
+
+static const option_row table[] = {
+    {"model", 'm', "FILE", WITH_PHOTOS, TEXT, AT(model), 0, 0, NULL, "checkpoint (.pth) or model file (.safetensors)"},
+    {"method", 0, "M,...", EXPLAIN | LOCALIZE, WORDS, AT(methods), 0, 0, NULL,
+     "methods, as `gradcam methods` lists them (default gradcam)"},
+    {"class", 0, "C,...", EXPLAIN | LOCALIZE, WORDS, AT(classes), 0, 0, NULL,
+     "classes: index, label, or a unique part of one (default: the best)"},
+    {"layer", 0, "L,...", EXPLAIN | LOCALIZE, WORDS, AT(layers), 0, 0, NULL,
+     "layers for the CAM family (default: the network's own)"},
+    {"target", 0, "T", EXPLAIN | LOCALIZE, TEXT, AT(target), 0, 0, NULL,
+     "score to explain: logit, prob, logprob or diff:CLASS (default logit)"},
+    {"profile", 0, "P", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_profile,
+     "paper, pytorch-grad-cam (pgc), captum, torchcam or lua (default paper)"},
+    {"top", 'k', "K", CLASSIFY, INTEGER, AT(top), 1, 1e6, NULL, "how many classes to show (default 5)"},
+    {"threshold", 0, "T", LOCALIZE, REAL, AT(threshold), 1e-6, 1, NULL,
+     "share of the map's maximum that counts as inside (default 0.15)"},
+    {"out", 'o', "DIR", EXPLAIN | LOCALIZE, TEXT, AT(out), 0, 0, NULL,
+     "folder for the results, created if need be (default .)"},
+    {"save", 0, "KIND,...", EXPLAIN, PARSED, 0, 0, 0, parse_save,
+     "png, sheet, npy (raw map), map (display map), none (default png,sheet)"},
+    {"show", 0, NULL, EXPLAIN | LOCALIZE, FLAG, AT(show), 0, 0, NULL, "preview in the terminal"},
+    {"colormap", 0, "NAME", EXPLAIN | LOCALIZE, TEXT, AT(colormap), 0, 0, NULL, "colours of the maps"},
+    {"alpha", 0, "A", EXPLAIN | LOCALIZE, REAL, AT(alpha), 1e-6, 1, NULL,
+     "share of the map's colour in an overlay, up to 1 (default 0.5)"},
+    {"arch", 0, "ID", WITH_MODEL, TEXT, AT(arch), 0, 0, NULL,
+     "architecture, as `gradcam archs` lists them (default: found from the file)"},
+    {"labels", 0, "FILE", WITH_MODEL, TEXT, AT(labels), 0, 0, NULL, "class labels, one a line"},
+    {"preprocess", 0, "NAME", WITH_MODEL, TEXT, AT(preprocess), 0, 0, NULL,
+     "torchvision, torchvision-232, caffe, unit, cifar or squash (default: the model's)"},
+    {"size", 0, "HxW", WITH_PHOTOS | INSPECT, PARSED, 0, 0, 0, parse_size, "input size (default: the model's)"},
+    {"no-exif", 0, NULL, WITH_PHOTOS, FLAG, AT(no_exif), 0, 0, NULL,
+     "do not turn photos as their EXIF orientation says"},
+    {"seed", 0, "N", EXPLAIN | LOCALIZE, INTEGER, AT(seed), 0, 9e15, NULL,
+     "of methods that draw random numbers (default 0)"},
+    {"max-memory", 0, "SIZE", WITH_PHOTOS | INSPECT, PARSED, 0, 0, 0, parse_memory,
+     "fail rather than allocate more than, say, 500M"},
+    {"graph", 0, "FILE", CONVERT, TEXT, AT(graph), 0, 0, NULL, "the network as text, where no known architecture fits"},
+    {"dtype", 0, "TYPE", CONVERT, PARSED, 0, 0, 0, parse_dtype, "f32, f16 or bf16 (default f32)"},
+    {"threads", 't', "N", ALL, INTEGER, AT(threads), 1, 4096, NULL,
+     "processors to use (default: all that are allowed)"},
+    {"json", 0, NULL, ALL, FLAG, AT(json), 0, 0, NULL, "one JSON object on standard output"},
+    {"quiet", 'q', NULL, ALL, FLAG, AT(quiet), 0, 0, NULL, "no listing and no progress, only errors"},
+    {"help", 'h', NULL, ALL, FLAG, 0, 0, 0, NULL, "this text"},
+};
+
+enum { ROWS = sizeof table / sizeof *table, FIRST_CODE = 256 };
+
+void print_options(const subcommand *which) {
+    for (size_t i = 0; i < ROWS; i++) {
+        if (!(table[i].taken_by & which->bit)) continue;
+        char left[64], letter[8] = "    ";
+        if (table[i].letter) snprintf(letter, sizeof letter, "-%c, ", table[i].letter);
+        snprintf(left, sizeof left, "%s--%s%s%s", letter, table[i].name, table[i].value ? " " : "",
+                 table[i].value ? table[i].value : "");
+        printf("  %-23s %s\n", left, table[i].help);
+    }
+}
+
+/* ---- reading the command line ----------------------------------------------------------------------------------------- */
+
+static int set_number(settings *s, const option_row *row, const char *value) {
+    char *end;
+    errno = 0;
+    double number = strtod(value, &end);
+    int whole = row->kind == INTEGER;
+    if (end == value || *end || errno || !isfinite(number) || (whole && number != floor(number)) || number < row->least
+        || number > row->most) {
+        if (whole)
+            return fail_use("--%s: \"%s\" is not a whole number from %.0f to %.0f", row->name, value, row->least,
+                            row->most);
+        return fail_use("--%s: \"%s\" is not a number above 0 and up to %g", row->name, value, row->most);
+    }
+    void *member = (char *)s + row->offset;
+    if (whole)
+        *(long long *)member = (long long)number;
+    else
+        *(double *)member = number;
+    return EXIT_DONE;
+}
+
+static int set_option(settings *s, const option_row *row, const char *value) {
+    void *member = (char *)s + row->offset;
+    switch (row->kind) {
+    case FLAG:
+        *(int *)member = 1;
+        return EXIT_DONE;
+    case TEXT:
+        if (!*value) return fail_use("--%s needs a value that is not empty", row->name);
+        *(const char **)member = value;
+        return EXIT_DONE;
+    case WORDS:
+        if (!word_list_add(member, value)) return fail_memory();
+        return ((word_list *)member)->count ? EXIT_DONE : fail_use("--%s needs a value that is not empty", row->name);
+    case PARSED:
+        return row->parse(s, value);
+    default:
+        return set_number(s, row, value);
+    }
+}
+
+/* getopt's own tables of the rows that this subcommand takes: code FIRST_CODE + row, letters as they are. */
+static void getopt_tables(const subcommand *which, struct option *options, char *letters) {
+    *letters++ = ':'; /* a missing value is told from an unknown option */
+    for (size_t i = 0; i < ROWS; i++) {
+        if (!(table[i].taken_by & which->bit)) continue;
+        *options++ =
+            (struct option){table[i].name, table[i].value ? required_argument : no_argument, NULL, FIRST_CODE + (int)i};
+        if (!table[i].letter) continue;
+        *letters++ = table[i].letter;
+        if (table[i].value) *letters++ = ':';
+    }
+    *options = (struct option){0};
+    *letters = '\0';
+}
+
+static const option_row *row_of(int code) {
+    if (code >= FIRST_CODE) return &table[code - FIRST_CODE];
+    for (size_t i = 0; i < ROWS; i++) {
+        if (table[i].letter && table[i].letter == code) return &table[i];
+    }
+    return NULL;
+}
+
+static int complain(const subcommand *which, int code, char **argv) {
+    char letter[3] = {'-', (char)optopt, '\0'};
+    const char *word = optopt > 0 && optopt < FIRST_CODE ? letter : argv[optind - 1];
+    if (code == ':') return fail_use("%s needs a value", word);
+    return fail_use("%s has no option %s, or it is cut too short; see gradcam %s --help", which->name, word,
+                    which->name);
+}
+
+static int check_files(const settings *s) {
+    const subcommand *which = s->subcommand;
+    if (s->file_count >= which->min_files && (which->max_files < 0 || s->file_count <= which->max_files))
+        return EXIT_DONE;
+    if (which->max_files == 0) return fail_use("%s takes no files, but was given %s", which->name, s->files[0]);
+    if (which->max_files < 0)
+        return fail_use("%s needs a photo: gradcam %s %s", which->name, which->name, which->arguments);
+    return fail_use("%s needs exactly %d file name%s: gradcam %s %s", which->name, which->min_files,
+                    which->min_files == 1 ? "" : "s", which->name, which->arguments);
+}
+
+static int find_name(const char *name, size_t count, const char *(*name_at)(size_t)) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(name_at(i), name) == 0) return 1;
+    }
+    return 0;
+}
+
+static const char *colormap_at(size_t i) {
+    return gcam_colormap_at(i)->name;
+}
+
+static const char *arch_at(size_t i) {
+    return gcam_arch_at(i)->id;
+}
+
+/* Names of the library's tables are checked before any file is opened. */
+static int check_names(const settings *s) {
+    gcam_preprocess ignored;
+    for (size_t i = 0; i < s->methods.count; i++) {
+        if (!gcam_method_find(s->methods.words[i]))
+            return fail_use("there is no method \"%s\"; gradcam methods lists them", s->methods.words[i]);
+    }
+    if (s->arch && !find_name(s->arch, gcam_arch_count(), arch_at))
+        return fail_use("there is no architecture \"%s\"; gradcam archs lists them", s->arch);
+    if (s->colormap && !find_name(s->colormap, gcam_colormap_count(), colormap_at)) {
+        uint8_t rgb[3];
+        return gcam_colormap_color(s->colormap, 0, rgb) ? fail_use("%s", gcam_last_error()->message) : EXIT_DONE;
+    }
+    if (s->preprocess && gcam_preprocess_preset(&ignored, s->preprocess))
+        return fail_use("%s", gcam_last_error()->message);
+    if (s->show && s->json) return fail_use("--show and --json both want standard output; choose one");
+    return EXIT_DONE;
+}
+
+static int read_environment(settings *s) {
+    const char *kernels = getenv("GCAM_KERNELS");
+    if (!kernels || !*kernels || strcmp(kernels, "auto") == 0)
+        s->kernels = GCAM_KERNELS_AUTO;
+    else if (strcmp(kernels, "blas") == 0)
+        s->kernels = GCAM_KERNELS_BLAS;
+    else if (strcmp(kernels, "plain") == 0)
+        s->kernels = GCAM_KERNELS_PLAIN;
+    else
+        return fail_use("the environment variable GCAM_KERNELS is \"%s\", not one of auto, blas, plain", kernels);
+    return EXIT_DONE;
+}
+
+int settings_parse(settings *s, const subcommand *which, int argc, char **argv) {
+    struct option options[ROWS + 1];
+    char letters[3 * ROWS + 2];
+    getopt_tables(which, options, letters);
+    *s = (settings){.subcommand = which, .out = ".", .save = SAVE_PNG | SAVE_SHEET, .top = 5};
+    opterr = 0;
+    for (int code; (code = getopt_long(argc, argv, letters, options, NULL)) != -1;) {
+        const option_row *row = row_of(code);
+        if (!row || code == '?' || code == ':') return complain(which, code, argv);
+        if (strcmp(row->name, "help") == 0) return -1;
+        int result = set_option(s, row, optarg);
+        if (result != EXIT_DONE) return result;
+    }
+    s->files = argv + optind;
+    s->file_count = argc - optind;
+    int code = check_files(s);
+    if (code == EXIT_DONE) code = check_names(s);
+    return code == EXIT_DONE ? read_environment(s) : code;
+}
+
+void settings_free(settings *s) {
+    word_list_free(&s->methods);
+    word_list_free(&s->classes);
+    word_list_free(&s->layers);
+}

@@ -1,0 +1,207 @@
+/* One photo with what was found in it; the loop over all photos; and how both are printed. */
+#include "json_out.h"
+#include "tool.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+int record_fail_with(record *r, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(r->error, sizeof r->error, format, arguments);
+    va_end(arguments);
+    return EXIT_FAILED;
+}
+
+int record_fail(record *r) {
+    return record_fail_with(r, "%s", gcam_last_error()->message);
+}
+
+int record_load(record *r, const settings *s, const char *path) {
+    gcam_image_options options = {.struct_size = sizeof options, .ignore_exif = s->no_exif};
+    *r = (record){.path = path, .threshold = s->threshold};
+    double start = seconds_now();
+    if (gcam_image_load_with(&r->photo, path, &options)) return record_fail(r);
+    r->seconds.load = seconds_now() - start;
+    return EXIT_DONE;
+}
+
+void record_free(record *r) {
+    for (size_t i = 0; r->files && i < r->count; i++) {
+        for (int k = 0; k < FILES; k++) free(r->files[i][k]);
+    }
+    free(r->files);
+    free(r->sheet);
+    free(r->top);
+    gcam_explanations_free(r->explanations, r->count);
+    gcam_image_free(r->photo);
+    *r = (record){0};
+}
+
+/* ---- for people --------------------------------------------------------------------------------------------------------- */
+
+void print_top(const record *r, int count) {
+    printf("%s:", r->path);
+    for (int i = 0; i < count && i < r->top_count; i++)
+        printf("%s %s (%d) %.3f", i ? "," : "", r->top[i].label, r->top[i].class_index, (double)r->top[i].probability);
+    putchar('\n');
+}
+
+/* The sentence of an error, with the photo's name before it unless it begins with it already. */
+static void print_error(const record *r) {
+    int named = strncmp(r->error, r->path, strlen(r->path)) == 0;
+    fail("%s%s%s", named ? "" : r->path, named ? "" : ": ", r->error);
+}
+
+/* ---- as JSON ------------------------------------------------------------------------------------------------------------ */
+
+static void target_text(const gcam_target *target, char *text, size_t size) {
+    static const char *const names[] = {"logit", "prob", "logprob", "diff"};
+    snprintf(text, size, "%s", names[target->kind]);
+    if (target->kind == GCAM_TARGET_DIFFERENCE) snprintf(text, size, "diff:%d", target->other_index);
+}
+
+static void json_range(json_out *j, const gcam_tensor *raw) {
+    int64_t count = gcam_shape_count(&raw->shape);
+    float least = count > 0 ? raw->data[0] : 0, most = least;
+    for (int64_t i = 1; i < count; i++) {
+        if (raw->data[i] < least) least = raw->data[i];
+        if (raw->data[i] > most) most = raw->data[i];
+    }
+    json_float(j, "raw_min", least);
+    json_float(j, "raw_max", most);
+}
+
+static void json_box(json_out *j, const gcam_explanation *e, double threshold) {
+    gcam_box box = {0};
+    if (gcam_explanation_box(e, threshold, &box, NULL)) {
+        json_text(j, "box", NULL);
+        return;
+    }
+    json_row(j, "box");
+    json_integer(j, NULL, box.x0);
+    json_integer(j, NULL, box.y0);
+    json_integer(j, NULL, box.x1);
+    json_integer(j, NULL, box.y1);
+    json_end(j);
+}
+
+static void json_warnings(json_out *j, unsigned warnings) {
+    json_row(j, "warnings");
+    for (unsigned bit = 1; bit && bit <= warnings; bit <<= 1) {
+        if (warnings & bit) json_text(j, NULL, gcam_warning_name((gcam_warning)bit));
+    }
+    json_end(j);
+}
+
+static void json_explanation(json_out *j, const record *r, size_t index) {
+    const gcam_explanation *e = r->explanations[index];
+    char target[32];
+    target_text(gcam_explanation_target(e), target, sizeof target);
+    json_object(j, NULL);
+    json_text(j, "method", gcam_explanation_method(e)->id);
+    json_integer(j, "class", gcam_explanation_class(e));
+    json_text(j, "label", gcam_explanation_label(e));
+    json_text(j, "layer", gcam_explanation_layer(e));
+    json_text(j, "target", target);
+    json_number(j, "score", gcam_explanation_score(e));
+    json_range(j, gcam_explanation_raw(e));
+    json_box(j, e, r->threshold);
+    json_row(j, "files");
+    for (int k = 0; r->files && k < FILES; k++) {
+        if (r->files[index][k]) json_text(j, NULL, r->files[index][k]);
+    }
+    json_end(j);
+    json_warnings(j, gcam_explanation_warnings(e));
+    json_end(j);
+}
+
+static void json_top(json_out *j, const record *r) {
+    json_array(j, "top");
+    for (int i = 0; i < r->top_count; i++) {
+        json_object(j, NULL);
+        json_integer(j, "class", r->top[i].class_index);
+        json_text(j, "label", r->top[i].label);
+        json_float(j, "probability", r->top[i].probability);
+        json_float(j, "logit", r->top[i].logit);
+        json_end(j);
+    }
+    json_end(j);
+}
+
+static void json_found(json_out *j, const record *r, const engine *e, const settings *s) {
+    gcam_shape input = gcam_session_input_shape(e->session);
+    json_row(j, "input");
+    for (int i = 0; i < input.rank; i++) json_integer(j, NULL, input.dim[i]);
+    json_end(j);
+    json_top(j, r);
+    if (s->subcommand->bit != CLASSIFY) {
+        json_array(j, "explanations");
+        for (size_t i = 0; i < r->count; i++) json_explanation(j, r, i);
+        json_end(j);
+        if (r->sheet) json_text(j, "sheet", r->sheet);
+    }
+    json_object(j, "seconds");
+    json_number(j, "load", r->seconds.load);
+    json_number(j, "forward", r->seconds.forward);
+    if (s->subcommand->bit != CLASSIFY) {
+        json_number(j, "explain", r->seconds.explain);
+        json_number(j, "render", r->seconds.render);
+    }
+    json_end(j);
+}
+
+static void json_record(json_out *j, const record *r, const engine *e, const settings *s) {
+    json_object(j, NULL);
+    json_text(j, "photo", r->path);
+    if (r->error[0])
+        json_text(j, "error", r->error);
+    else
+        json_found(j, r, e, s);
+    json_end(j);
+}
+
+static void json_model(json_out *j, const engine *e, const settings *s) {
+    const gcam_network *network = gcam_model_network(e->model);
+    gcam_layer_info layer = {0};
+    int target = gcam_network_target(network);
+    if (target >= 0 && gcam_network_layer(network, target, &layer)) layer.name = NULL;
+    json_object(j, "model");
+    json_text(j, "file", s->model);
+    json_text(j, "arch", gcam_model_arch(e->model));
+    json_integer(j, "classes", gcam_model_class_count(e->model));
+    json_text(j, "layer", layer.name);
+    json_end(j);
+}
+
+/* ---- the loop ------------------------------------------------------------------------------------------------------------ */
+
+int each_photo(engine *e, const settings *s, photo_fn work, print_fn print, void *context) {
+    json_out j = {.file = stdout};
+    int code = EXIT_DONE;
+    if (s->json) {
+        json_object(&j, NULL);
+        json_array(&j, "photos");
+    }
+    for (int i = 0; i < s->file_count; i++) {
+        record r;
+        progress(s, "[%d/%d] %s", i + 1, s->file_count, s->files[i]);
+        int failed = record_load(&r, s, s->files[i]) || work(&r, e, s, context);
+        progress_clear();
+        if (failed) {
+            print_error(&r);
+            code = EXIT_FAILED;
+        } else if (!s->quiet && !s->json) {
+            print(&r, s);
+        }
+        if (s->json) json_record(&j, &r, e, s);
+        record_free(&r);
+    }
+    if (s->json) {
+        json_end(&j);
+        json_model(&j, e, s);
+        json_end(&j);
+    }
+    return code;
+}

@@ -1,0 +1,68 @@
+/* gradcam methods and gradcam archs: the library's tables. */
+#include "json_out.h"
+#include "tool.h"
+
+static void methods_json(void) {
+    json_out j = {.file = stdout};
+    json_object(&j, NULL);
+    json_array(&j, "methods");
+    for (size_t i = 0; i < gcam_method_count(); i++) {
+        const gcam_method_info *m = gcam_method_at(i);
+        json_object(&j, NULL);
+        json_text(&j, "id", m->id);
+        json_text(&j, "title", m->title);
+        json_text(&j, "summary", m->summary);
+        json_text(&j, "paper", m->paper);
+        json_text(&j, "cost", m->cost);
+        json_text(&j, "map", m->per_pixel ? "pixels" : "layer");
+        json_text(&j, "sign", m->is_signed ? "signed" : "positive");
+        json_end(&j);
+    }
+    json_end(&j);
+    json_end(&j);
+}
+
+int run_methods(settings *s) {
+    if (s->json) {
+        methods_json();
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; i < gcam_method_count(); i++) {
+        const gcam_method_info *m = gcam_method_at(i);
+        printf("%-16s %-10s %-26s %s\n", m->id, m->cost, m->paper, m->summary);
+    }
+    puts("\nCost in passes: F forward, B backward to the pixels, b backward to the layer. F and b are shared by all "
+         "that is\n"
+         "asked of a photo at once.");
+    return EXIT_DONE;
+}
+
+static void archs_json(void) {
+    json_out j = {.file = stdout};
+    json_object(&j, NULL);
+    json_array(&j, "archs");
+    for (size_t i = 0; i < gcam_arch_count(); i++) {
+        const gcam_arch_info *a = gcam_arch_at(i);
+        json_object(&j, NULL);
+        json_text(&j, "id", a->id);
+        json_text(&j, "title", a->title);
+        json_text(&j, "layer", a->target);
+        json_text(&j, "preprocess", a->preprocess);
+        json_end(&j);
+    }
+    json_end(&j);
+    json_end(&j);
+}
+
+int run_archs(settings *s) {
+    if (s->json) {
+        archs_json();
+        return EXIT_DONE;
+    }
+    printf("%-16s %-14s %-14s %s\n", "id", "default layer", "preprocessing", "network");
+    for (size_t i = 0; i < gcam_arch_count(); i++) {
+        const gcam_arch_info *a = gcam_arch_at(i);
+        printf("%-16s %-14s %-14s %s\n", a->id, a->target, a->preprocess, a->title);
+    }
+    return EXIT_DONE;
+}

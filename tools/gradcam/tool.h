@@ -1,0 +1,201 @@
+/* What the files of the command share: settings, errors, an opened model, a photo at work.
+ * The command uses the library through its public header only, as any other program would. */
+#ifndef GRADCAM_TOOL_H
+#define GRADCAM_TOOL_H
+
+#include <gradcam.h>
+#include <stdio.h>
+
+/* ---- errors: one sentence on stderr, and an exit code ---------------------------------------------------------------- */
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USE = 2 };
+
+/* Print "gradcam: " and the sentence, and return EXIT_USE or EXIT_FAILED. */
+int fail_use(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The library's last sentence. */
+int fail_library(void);
+int fail_memory(void);
+
+/* ---- settings: what the command line said ---------------------------------------------------------------------------- */
+
+typedef struct word_list {
+    const char **words; /* point into the copy below */
+    size_t count;
+    char *copy;
+} word_list;
+
+/* Parts of "a,b,c" without the white space around them, added to what the list holds; empty and repeated parts are dropped.
+ * Returns 0 on want of memory. */
+int word_list_add(word_list *list, const char *text);
+void word_list_free(word_list *list);
+
+/* A text file of at most 16 MB, ending in NUL; the caller frees it. Returns an exit code. */
+int read_text(char **out, const char *path);
+
+enum { SAVE_PNG = 1, SAVE_SHEET = 2, SAVE_NPY = 4, SAVE_MAP = 8 };
+
+typedef struct settings {
+    const struct subcommand *subcommand;
+    char **files;
+    int file_count;
+
+    const char *model, *arch, *labels, *preprocess, *graph;
+    const char *out, *target, *colormap;
+    word_list methods, classes, layers;
+    unsigned save;
+    gcam_profile profile;
+    gcam_dtype dtype;
+    gcam_kernels kernels; /* from the environment, GCAM_KERNELS */
+    double alpha, threshold;
+    long long seed, top, threads, height, width;
+    size_t max_memory;
+    int show, no_exif, quiet, json;
+} settings;
+
+/* ---- subcommands ------------------------------------------------------------------------------------------------------ */
+
+/* Bits that say which subcommand takes an option. */
+enum {
+    EXPLAIN = 1,
+    CLASSIFY = 2,
+    LOCALIZE = 4,
+    CONVERT = 8,
+    INSPECT = 16,
+    METHODS = 32,
+    ARCHS = 64,
+    DOCTOR = 128,
+    WITH_PHOTOS = EXPLAIN | CLASSIFY | LOCALIZE,
+    WITH_MODEL = WITH_PHOTOS | CONVERT | INSPECT,
+    ALL = 255
+};
+
+typedef struct subcommand {
+    const char *name;
+    unsigned bit;
+    const char *arguments; /* "PHOTO... -m MODEL" */
+    const char *summary;
+    const char *details; /* paragraphs and examples for --help */
+    int min_files, max_files;
+    int (*run)(settings *s);
+} subcommand;
+
+int run_explain(settings *s);
+int run_classify(settings *s);
+int run_localize(settings *s);
+int run_convert(settings *s);
+int run_inspect(settings *s);
+int run_methods(settings *s);
+int run_archs(settings *s);
+int run_doctor(settings *s);
+
+/* Fills `s` from the arguments after the subcommand. EXIT_DONE, EXIT_USE, or -1 where --help was asked for and printed. */
+int settings_parse(settings *s, const subcommand *which, int argc, char **argv);
+void settings_free(settings *s);
+/* The lines of --help that describe the options of one subcommand. */
+void print_options(const subcommand *which);
+
+/* ---- a model at work -------------------------------------------------------------------------------------------------- */
+
+typedef struct engine {
+    gcam_model *model;
+    gcam_session *session;
+    char *labels_text; /* file of labels, kept while the model is loaded */
+    const char **labels;
+    size_t label_count;
+    gcam_preprocess preprocess;
+    double forward_ended; /* when the last forward pass reached the output */
+} engine;
+
+/* All four return an exit code, having said what was wrong; engine_close() follows in any case. */
+int engine_open(engine *e, const settings *s);
+/* Without a session. */
+int engine_open_model(engine *e, const settings *s);
+/* As engine_open(), but where the file's tensors can be read and no model be made of them, nothing is said and `*unbuildable`
+ * is 1: gcam_last_error() has the reason. */
+int engine_try(engine *e, const settings *s, int *unbuildable);
+/* Labels and preprocessing as the command line asks for them; they live as long as `e`. */
+int engine_options(engine *e, const settings *s, gcam_model_options *options);
+void engine_close(engine *e);
+/* The class that a person named. */
+int engine_find_class(const engine *e, const char *text, int *class_index);
+/* Target kind and other class of --target. */
+int engine_target(const engine *e, const settings *s, gcam_target *target);
+
+/* Number of weights of all layers. */
+long long count_parameters(const gcam_network *network);
+
+/* Seconds of a clock that only goes forward. */
+double seconds_now(void);
+
+/* Makes every allocation of the library fail that would take more than `bytes` together. */
+void limit_memory(size_t bytes);
+
+/* ---- photos and what is written about them ----------------------------------------------------------------------------- */
+
+enum { TOP_SHOWN = 5 };
+
+typedef struct timing {
+    double load, forward, explain, render;
+} timing;
+
+/* One file name written for an explanation, or NULL. */
+enum { FILE_PNG, FILE_NPY, FILE_MAP, FILES };
+
+/* A photo with all that was found in it. */
+typedef struct record {
+    const char *path;
+    gcam_image *photo;
+    gcam_prediction *top;
+    int top_count;
+    gcam_explanation **explanations;
+    size_t count;
+    char *(*files)[FILES]; /* `count` rows */
+    char *sheet;
+    double threshold; /* of the boxes */
+    timing seconds;
+    char error[512]; /* empty: all went well */
+} record;
+
+int record_load(record *r, const settings *s, const char *path);
+void record_free(record *r);
+/* Keeps the library's last sentence as the record's error and returns EXIT_FAILED. */
+int record_fail(record *r);
+/* As above, with a sentence of the command's own. */
+int record_fail_with(record *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What happens to one photo: fills the record, or leaves an error in it. */
+typedef int (*photo_fn)(record *r, engine *e, const settings *s, void *context);
+/* Prints what a record holds, for people. */
+typedef void (*print_fn)(const record *r, const settings *s);
+
+/* Runs `work` on every photo: a bad one is reported, the others go on. Prints the records, as JSON where asked for. */
+int each_photo(engine *e, const settings *s, photo_fn work, print_fn print, void *context);
+
+/* The line of the best classes under a photo's name. */
+void print_top(const record *r, int count);
+
+/* ---- files that are written -------------------------------------------------------------------------------------------- */
+
+/* "dog" of "photos/dog.jpg": bytes and length. */
+const char *stem_of(const char *path, int *length);
+/* Two inputs must not share the names of their results. */
+int check_stems(const settings *s);
+/* Makes the folder of -o with its parents, and checks that files can be made in it. */
+int prepare_folder(const char *path);
+/* "OUT/STEM.rest", allocated; NULL on want of memory. */
+char *result_path(const settings *s, const char *photo, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- terminal ----------------------------------------------------------------------------------------------------------- */
+
+/* A line on stderr that the next one replaces; only on a terminal, not with --quiet. NULL clears it. */
+void progress(const settings *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void progress_clear(void);
+/* A preview of a picture on standard output. */
+int show_picture(const gcam_image *picture);
+/* "13.2 MB". Writes into `text` (at least 32 bytes) and returns it. */
+const char *bytes_text(double bytes, char *text);
+/* "1,234,567" likewise. */
+const char *count_text(long long count, char *text);
+
+#endif
