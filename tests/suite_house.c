@@ -28,12 +28,18 @@ START_TEST(headers_stand_alone) {
 }
 END_TEST
 
+START_TEST(installed_library_is_usable) {
+    expect_script_passes("install");
+}
+END_TEST
+
 Suite *house_suite(void) {
     Suite *suite = suite_create("house");
     TCase *tcase = tcase_create("scripts");
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, lint_can_fail);
     tcase_add_test(tcase, headers_stand_alone);
+    tcase_add_test(tcase, installed_library_is_usable);
     suite_add_tcase(suite, tcase);
     return suite;
 }
