@@ -2,6 +2,7 @@
 #include "json_out.h"
 #include "tool.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,22 @@ static void json_top(json_out *j, const record *r) {
     json_end(j);
 }
 
+/* To the microsecond. */
+static double rounded(double seconds) {
+    return round(seconds * 1e6) / 1e6;
+}
+
+static void json_seconds(json_out *j, const timing *seconds, int explained) {
+    json_object(j, "seconds");
+    json_number(j, "load", rounded(seconds->load));
+    json_number(j, "forward", rounded(seconds->forward));
+    if (explained) {
+        json_number(j, "explain", rounded(seconds->explain));
+        json_number(j, "render", rounded(seconds->render));
+    }
+    json_end(j);
+}
+
 static void json_found(json_out *j, const record *r, const engine *e, const settings *s) {
     gcam_shape input = gcam_session_input_shape(e->session);
     json_row(j, "input");
@@ -142,14 +159,7 @@ static void json_found(json_out *j, const record *r, const engine *e, const sett
         json_end(j);
         if (r->sheet) json_text(j, "sheet", r->sheet);
     }
-    json_object(j, "seconds");
-    json_number(j, "load", r->seconds.load);
-    json_number(j, "forward", r->seconds.forward);
-    if (s->subcommand->bit != CLASSIFY) {
-        json_number(j, "explain", r->seconds.explain);
-        json_number(j, "render", r->seconds.render);
-    }
-    json_end(j);
+    json_seconds(j, &r->seconds, s->subcommand->bit != CLASSIFY);
 }
 
 static void json_record(json_out *j, const record *r, const engine *e, const settings *s) {
