@@ -75,8 +75,8 @@ static gcam_status add_first(gcam_tensor_table *table) {
 
 /* 3 x 5 x 9 x 9: each part is a weighted sum of the first maps' means over 9 x 9 cells. */
 static gcam_status add_parts(gcam_tensor_table *table) {
-    static const float mix[PARTS][FIRST] = {{4, -6, -6, -6, -6}, {0, 6, 6, -9, -9}, {0, -9, -9, 6, 6}};
-    static const float bias[PARTS] = {-0.1f, -0.4f, -0.4f};
+    static const float mix[PARTS][FIRST] = {{4, -2, -2, -2, -2}, {0, 4, 4, -6, -6}, {0, -6, -6, 4, 4}};
+    static const float bias[PARTS] = {-0.1f, -0.2f, -0.2f};
     float weight[PARTS][FIRST][REACH * REACH];
     for (int k = 0; k < PARTS; k++) {
         for (int c = 0; c < FIRST; c++) {

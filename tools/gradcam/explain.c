@@ -181,11 +181,17 @@ static int explain(record *r, engine *e, const settings *s, void *context) {
 
 /* ---- what people read ---------------------------------------------------------------------------------------------------- */
 
-static void print_warnings(const gcam_explanation *e) {
-    unsigned warnings = gcam_explanation_warnings(e);
+/* That a method equals a cheaper one is worth one line a photo, all else is said where it holds. */
+static void print_warnings(unsigned warnings) {
     for (unsigned bit = 1; bit && bit <= warnings; bit <<= 1) {
         if (warnings & bit) printf("      note: %s\n", gcam_warning_text((gcam_warning)bit));
     }
+}
+
+static void print_equivalent(const record *r) {
+    unsigned all = 0;
+    for (size_t i = 0; i < r->count; i++) all |= gcam_explanation_warnings(r->explanations[i]);
+    print_warnings(all & GCAM_WARN_EQUIVALENT);
 }
 
 static void print(const record *r, const settings *s) {
@@ -199,8 +205,9 @@ static void print(const record *r, const settings *s) {
         for (int k = 0; k < FILES; k++) {
             if (r->files[i][k]) printf("      %s\n", r->files[i][k]);
         }
-        print_warnings(e);
+        print_warnings(gcam_explanation_warnings(e) & ~(unsigned)GCAM_WARN_EQUIVALENT);
     }
+    print_equivalent(r);
     if (r->sheet) printf("  all on one sheet\n      %s\n", r->sheet);
 }
 
@@ -215,7 +222,7 @@ static void print_boxes(const record *r, const settings *s) {
                gcam_explanation_class(e), box.x0, box.y0, box.x1, box.y1,
                fallback ? " (the map is flat, so this is the whole photo)" : "");
         if (r->files[i][FILE_PNG]) printf("      %s\n", r->files[i][FILE_PNG]);
-        print_warnings(e);
+        print_warnings(gcam_explanation_warnings(e) & ~(unsigned)GCAM_WARN_EQUIVALENT);
     }
 }
 
