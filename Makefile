@@ -149,7 +149,7 @@ $(SHAPES): tools/demo/shapes.c $(STATIC)
 demo: all $(SHAPES)
 	@sh tools/demo/demo.sh $(BUILD)
 
-test: all $(BUILD)/tests/runner
+test: all $(SHAPES) $(BUILD)/tests/runner
 	GCAM_BUILD=$(BUILD) GCAM_SANITIZE=$(SANITIZE) CC='$(CC)' $(BUILD)/tests/runner
 
 lint: all

@@ -10,9 +10,9 @@ enum {
     DISC_Y = 205,
     DISC_RADIUS = 58,
     /* A patch of upright stripes: left, top, right, bottom. */
-    STRIPES_LEFT = 250,
+    STRIPES_LEFT = 240,
     STRIPES_TOP = 40,
-    STRIPES_RIGHT = 380,
+    STRIPES_RIGHT = 360,
     STRIPES_BOTTOM = 170,
     STRIPES_PERIOD = 20
 };

@@ -181,17 +181,21 @@ static int explain(record *r, engine *e, const settings *s, void *context) {
 
 /* ---- what people read ---------------------------------------------------------------------------------------------------- */
 
-/* That a method equals a cheaper one is worth one line a photo, all else is said where it holds. */
-static void print_warnings(unsigned warnings) {
+static void print_warnings(unsigned warnings, int indent) {
     for (unsigned bit = 1; bit && bit <= warnings; bit <<= 1) {
-        if (warnings & bit) printf("      note: %s\n", gcam_warning_text((gcam_warning)bit));
+        if (warnings & bit) printf("%*snote: %s\n", indent, "", gcam_warning_text((gcam_warning)bit));
     }
 }
 
-static void print_equivalent(const record *r) {
+/* What is said of one explanation. That a method equals a cheaper one is said once a photo instead. */
+static void print_own_warnings(const gcam_explanation *e) {
+    print_warnings(gcam_explanation_warnings(e) & ~(unsigned)GCAM_WARN_EQUIVALENT, 6);
+}
+
+static void print_common_warnings(const record *r) {
     unsigned all = 0;
     for (size_t i = 0; i < r->count; i++) all |= gcam_explanation_warnings(r->explanations[i]);
-    print_warnings(all & GCAM_WARN_EQUIVALENT);
+    print_warnings(all & GCAM_WARN_EQUIVALENT, 2);
 }
 
 static void print(const record *r, const settings *s) {
@@ -205,9 +209,9 @@ static void print(const record *r, const settings *s) {
         for (int k = 0; k < FILES; k++) {
             if (r->files[i][k]) printf("      %s\n", r->files[i][k]);
         }
-        print_warnings(gcam_explanation_warnings(e) & ~(unsigned)GCAM_WARN_EQUIVALENT);
+        print_own_warnings(e);
     }
-    print_equivalent(r);
+    print_common_warnings(r);
     if (r->sheet) printf("  all on one sheet\n      %s\n", r->sheet);
 }
 
@@ -222,7 +226,7 @@ static void print_boxes(const record *r, const settings *s) {
                gcam_explanation_class(e), box.x0, box.y0, box.x1, box.y1,
                fallback ? " (the map is flat, so this is the whole photo)" : "");
         if (r->files[i][FILE_PNG]) printf("      %s\n", r->files[i][FILE_PNG]);
-        print_warnings(gcam_explanation_warnings(e) & ~(unsigned)GCAM_WARN_EQUIVALENT);
+        print_own_warnings(e);
     }
 }
 
