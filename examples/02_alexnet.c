@@ -10,9 +10,9 @@
 #include <stdio.h>
 
 static gcam_status print_top(gcam_session *session, const gcam_image *photo) {
-    gcam_prediction top[5];
-    gcam_status status = gcam_classify(session, photo, top, 5);
-    for (int i = 0; !status && i < 5; i++) printf("%6.2f %%  %s\n", 100.0 * (double)top[i].probability, top[i].label);
+    gcam_prediction top[3];
+    gcam_status status = gcam_classify(session, photo, top, 3);
+    for (int i = 0; !status && i < 3; i++) printf("%6.2f %%  %s\n", 100.0 * (double)top[i].probability, top[i].label);
     return status;
 }
 
@@ -43,12 +43,11 @@ static gcam_status explain(gcam_session *session, const gcam_image *photo, int c
 
 int main(int argc, char **argv) {
     if (argc < 3 || argc > 4) return fprintf(stderr, "usage: alexnet CHECKPOINT PHOTO [CLASS]\n"), 2;
-    gcam_model_options options = {.struct_size = sizeof options, .arch = "alexnet"};
     gcam_model *model = NULL;
     gcam_session *session = NULL;
     gcam_image *photo = NULL;
     int class_index = GCAM_TOP_CLASS;
-    gcam_status status = gcam_model_load(&model, argv[1], &options);
+    gcam_status status = gcam_model_load(&model, argv[1], NULL);
     if (!status) status = gcam_session_create(&session, model, NULL);
     if (!status) status = gcam_image_load(&photo, argv[2]);
     if (!status && argc == 4) status = gcam_model_find_class(model, argv[3], &class_index);

@@ -37,7 +37,7 @@ static gcam_status run(gcam_session *session, const gcam_model *model, const gca
     gcam_shape input_shape = gcam_session_input_shape(session);
     int layer = gcam_network_target(network);
     gcam_tensor *input = NULL, *seed = NULL;
-    gcam_prediction top;
+    gcam_prediction top = {0};
     gcam_hook_id hook;
     gcam_status status = gcam_hook_add(session, "*", GCAM_HOOK_FORWARD, print_sparsity, NULL, &hook);
     if (!status) status = gcam_session_watch(session, layer, GCAM_WATCH_ACTIVATION | GCAM_WATCH_GRADIENT);

@@ -61,7 +61,7 @@ typedef struct gcam_model_options {
     const char *const *labels; /**< class labels, copied; default: the file's own, ImageNet's for 1000 classes */
     size_t label_count;
     const gcam_preprocess *preprocess; /**< default: the file's own, or the architecture's */
-    const char *graph;                 /**< graph text of a network of one's own; overrules `arch` and the file's own graph */
+    const char *graph; /**< graph text of a network of one's own; overrules `arch` and the file's own graph */
 } gcam_model_options;
 
 /** Fills in the defaults. */

@@ -2,33 +2,14 @@
 #include "json_out.h"
 #include "tool.h"
 
-#include <stdlib.h>
 #include <sys/stat.h>
 
-/* A model, and what it stands on where its network came from a text. */
+/* The model, and what its file's name says of it. */
 typedef struct source {
     engine e;
-    gcam_tensor_table *weights;
-    char *graph;
     char sha256[65];
     int name_agrees; /* 1: the digits in the file's name are those of its SHA-256; 0: it has none */
 } source;
-
-static int load_described(source *in, const settings *s) {
-    gcam_model_options options = {.struct_size = sizeof options};
-    gcam_network *network = NULL;
-    int code = read_text(&in->graph, s->graph);
-    if (code == EXIT_DONE) code = engine_options(&in->e, s, &options);
-    if (code != EXIT_DONE) return code;
-    if (gcam_tensor_table_open(&in->weights, s->files[0])) return fail_library();
-    if (gcam_network_from_text(&network, in->graph, in->weights))
-        return fail("%s: %s", s->graph, gcam_last_error()->message);
-    if (gcam_model_from_network(&in->e.model, network, &options)) {
-        gcam_network_free(network);
-        return fail_library();
-    }
-    return EXIT_DONE;
-}
 
 static void print_result(const source *in, const settings *s) {
     struct stat about = {0};
@@ -57,15 +38,12 @@ static void print_result(const source *in, const settings *s) {
 
 int run_convert(settings *s) {
     source in = {0};
-    int code = EXIT_DONE;
     progress(s, "reading %s", s->files[0]);
     if (gcam_file_check_name(s->files[0], &in.name_agrees, in.sha256)) return fail_library();
-    code = s->graph ? load_described(&in, s) : engine_open_model(&in.e, s);
+    int code = engine_open_model(&in.e, s);
     if (code == EXIT_DONE && gcam_model_save(in.e.model, s->files[1], s->dtype)) code = fail_library();
     progress_clear();
     if (code == EXIT_DONE) print_result(&in, s);
     engine_close(&in.e);
-    gcam_tensor_table_free(in.weights);
-    free(in.graph);
     return code;
 }

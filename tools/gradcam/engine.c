@@ -38,13 +38,18 @@ static int read_labels(engine *e, const char *path) {
 
 /* ---- model and session -------------------------------------------------------------------------------------------------- */
 
-int engine_options(engine *e, const settings *s, gcam_model_options *options) {
+static int engine_options(engine *e, const settings *s, gcam_model_options *options) {
     *options = (gcam_model_options){.struct_size = sizeof *options, .arch = s->arch};
     if (s->labels) {
         int code = read_labels(e, s->labels);
         if (code != EXIT_DONE) return code;
         options->labels = e->labels;
         options->label_count = e->label_count;
+    }
+    if (s->graph) {
+        int code = read_text(&e->graph_text, s->graph);
+        if (code != EXIT_DONE) return code;
+        options->graph = e->graph_text;
     }
     if (s->preprocess) {
         if (gcam_preprocess_preset(&e->preprocess, s->preprocess)) return fail_library();
@@ -124,7 +129,20 @@ void engine_close(engine *e) {
     gcam_model_free(e->model);
     free(e->labels);
     free(e->labels_text);
+    free(e->graph_text);
     *e = (engine){0};
+}
+
+const char *engine_layer(const engine *e) {
+    const gcam_network *network = gcam_model_network(e->model);
+    int target = gcam_network_target(network);
+    gcam_layer_info info;
+    for (size_t i = 0; i < gcam_arch_count(); i++) {
+        const gcam_arch_info *arch = gcam_arch_at(i);
+        if (strcmp(arch->id, gcam_model_arch(e->model)) == 0 && gcam_network_find(network, arch->target) == target)
+            return arch->target;
+    }
+    return target >= 0 && gcam_network_layer(network, target, &info) == GCAM_OK ? info.name : NULL;
 }
 
 int engine_find_class(const engine *e, const char *text, int *class_index) {

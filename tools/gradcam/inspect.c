@@ -49,7 +49,7 @@ static const char *layer_name(const gcam_network *network, int index) {
 static void print_model(const engine *e, const settings *s, const gcam_shape *input, size_t planned) {
     const gcam_network *network = gcam_model_network(e->model);
     const gcam_preprocess *p = gcam_model_preprocess(e->model);
-    const char *target = layer_name(network, gcam_network_target(network));
+    const char *target = engine_layer(e);
     long long parameters = count_parameters(network);
     char text[160], a[32], b[32];
     printf("%s: %s\n\n", s->files[0], gcam_model_arch(e->model));
@@ -119,7 +119,7 @@ static void model_json(const engine *e, const settings *s, const gcam_shape *inp
     json_integer(&j, "parameters", count_parameters(network));
     json_integer(&j, "multiplies", count_multiplies(network));
     json_integer(&j, "activation_bytes", (long long)planned);
-    json_text(&j, "layer", layer_name(network, gcam_network_target(network)));
+    json_text(&j, "layer", engine_layer(e));
     json_layers(&j, network);
     json_end(&j);
 }

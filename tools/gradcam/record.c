@@ -106,7 +106,7 @@ static void json_explanation(json_out *j, const record *r, size_t index) {
     json_text(j, "label", gcam_explanation_label(e));
     json_text(j, "layer", gcam_explanation_layer(e));
     json_text(j, "target", target);
-    json_number(j, "score", gcam_explanation_score(e));
+    json_float(j, "score", (float)gcam_explanation_score(e));
     json_range(j, gcam_explanation_raw(e));
     json_box(j, e, r->threshold);
     json_row(j, "files");
@@ -173,15 +173,11 @@ static void json_record(json_out *j, const record *r, const engine *e, const set
 }
 
 static void json_model(json_out *j, const engine *e, const settings *s) {
-    const gcam_network *network = gcam_model_network(e->model);
-    gcam_layer_info layer = {0};
-    int target = gcam_network_target(network);
-    if (target >= 0 && gcam_network_layer(network, target, &layer)) layer.name = NULL;
     json_object(j, "model");
     json_text(j, "file", s->model);
     json_text(j, "arch", gcam_model_arch(e->model));
     json_integer(j, "classes", gcam_model_class_count(e->model));
-    json_text(j, "layer", layer.name);
+    json_text(j, "layer", engine_layer(e));
     json_end(j);
 }
 

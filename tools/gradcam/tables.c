@@ -2,6 +2,8 @@
 #include "json_out.h"
 #include "tool.h"
 
+#include <string.h>
+
 static void methods_json(void) {
     json_out j = {.file = stdout};
     json_object(&j, NULL);
@@ -22,14 +24,27 @@ static void methods_json(void) {
     json_end(&j);
 }
 
+/* Makes a column at least as wide as a text. */
+static void widen(int *width, const char *text) {
+    int length = (int)strlen(text);
+    if (length > *width) *width = length;
+}
+
 int run_methods(settings *s) {
     if (s->json) {
         methods_json();
         return EXIT_DONE;
     }
+    int id = 0, cost = 0, paper = 0;
     for (size_t i = 0; i < gcam_method_count(); i++) {
         const gcam_method_info *m = gcam_method_at(i);
-        printf("%-16s %-10s %-26s %s\n", m->id, m->cost, m->paper, m->summary);
+        widen(&id, m->id);
+        widen(&cost, m->cost);
+        widen(&paper, m->paper);
+    }
+    for (size_t i = 0; i < gcam_method_count(); i++) {
+        const gcam_method_info *m = gcam_method_at(i);
+        printf("%-*s  %-*s  %-*s  %s\n", id, m->id, cost, m->cost, paper, m->paper, m->summary);
     }
     puts("\nCost in passes: F forward, B backward to the pixels, b backward to the layer. F and b are shared by all "
          "that is\n"

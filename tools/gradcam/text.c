@@ -66,8 +66,7 @@ int read_text(char **out, const char *path) {
     fclose(file);
     if (text && !failed && size <= MOST) {
         text[size] = '\0';
-        char *small = realloc(text, size + 1);
-        *out = small ? small : text;
+        *out = text;
         return EXIT_DONE;
     }
     free(text);

@@ -102,21 +102,22 @@ typedef struct engine {
     gcam_session *session;
     char *labels_text; /* file of labels, kept while the model is loaded */
     const char **labels;
+    char *graph_text; /* likewise */
     size_t label_count;
     gcam_preprocess preprocess;
     double forward_ended; /* when the last forward pass reached the output */
 } engine;
 
-/* All four return an exit code, having said what was wrong; engine_close() follows in any case. */
+/* All three return an exit code, having said what was wrong; engine_close() follows in any case. */
 int engine_open(engine *e, const settings *s);
 /* Without a session. */
 int engine_open_model(engine *e, const settings *s);
 /* As engine_open(), but where the file's tensors can be read and no model be made of them, nothing is said and `*unbuildable`
  * is 1: gcam_last_error() has the reason. */
 int engine_try(engine *e, const settings *s, int *unbuildable);
-/* Labels and preprocessing as the command line asks for them; they live as long as `e`. */
-int engine_options(engine *e, const settings *s, gcam_model_options *options);
 void engine_close(engine *e);
+/* The default layer for maps, by its documented name (a block's name rather than that of its last operation); NULL: none. */
+const char *engine_layer(const engine *e);
 /* The class that a person named. */
 int engine_find_class(const engine *e, const char *text, int *class_index);
 /* Target kind and other class of --target. */

@@ -51,7 +51,7 @@ texts=$(sources '*.md' '*.sh' '*.awk' Makefile '*.c' '*.h')
     tool_step shell shellcheck $scripts
     tool_step spelling codespell --ignore-words tools/lint/words $texts
     tool_step cppcheck cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -j 2 --template=gcc \
-        --enable=warning,portability,performance --suppress=missingInclude --suppress=unmatchedSuppression \
+        --enable=warning,portability,performance --suppressions-list=tools/lint/cppcheck-suppressions --suppress=missingInclude --suppress=unmatchedSuppression \
         -D_GNU_SOURCE -DGCAM_WITH_BLAS -DGCAM_WITH_JPEG -U__aarch64__ -Iinclude -Ilib lib tools examples
 }
 
