@@ -169,7 +169,7 @@ static gcam_status fold_reshape(gcam__importer *im) {
     gcam_shape shape = {.rank = (int)dims.count};
     int64_t rest = -1, known = 1;
     for (int i = 0; i < shape.rank; i++) {
-        shape.dim[i] = dims.value[i] == 0 && i < x->shape.rank ? x->shape.dim[i] : dims.value[i];
+        shape.dim[i] = i < x->shape.rank && dims.value[i] == 0 ? x->shape.dim[i] : dims.value[i];
         if (shape.dim[i] == -1)
             rest = i;
         else
