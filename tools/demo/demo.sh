@@ -18,7 +18,7 @@ hand, so what it must see is known.
   Grad-CAM of "disc"            lights up on the disc, and nowhere on the stripes
   Counterfactual of "disc"      lights up on the stripes: they speak against a disc
   Grad-CAM of "upright stripes" lights up on the stripes; its counterfactual on the disc
-  Guided Grad-CAM               the outline of each, and only of that one
+  Guided Grad-CAM               the pixels: the surface of the disc, the edges of the stripes, each for its class alone
 The network sees the middle square only; the dimmed margins of the overlays are what it never saw.
 Try your own: $build/bin/gradcam explain PHOTO -m CHECKPOINT.pth
 END
