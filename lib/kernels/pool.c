@@ -1,13 +1,13 @@
 /* Pooling over windows, by PyTorch's rules (see kernels.h). One unit of work is a fixed number of planes. */
 #include "kernels/simd.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { UNIT_CELLS = 1 << 14 };
 
 typedef struct pool_job {
     const gcam__pool2d *g;
+    const gcam__simd *simd;
     const float *x;
     float *y;
     const int32_t *index_in;
@@ -25,6 +25,7 @@ static void pool_unit(void *context, int64_t index, int worker) {
 
 static void run(const gcam__compute *compute, pool_job *job) {
     const gcam__pool2d *g = job->g;
+    job->simd = gcam__simd_for(compute);
     job->planes_per_unit = gcam__max(1, UNIT_CELLS / gcam__max(1, gcam__max(g->h * g->w, g->p * g->q)));
     gcam__parallel(compute->pool, gcam__ceil_div(g->planes, job->planes_per_unit), pool_unit, job);
 }
@@ -34,32 +35,32 @@ typedef struct range {
     int64_t begin, end;
 } range;
 
-static range max_range(const gcam__pool2d *g, int axis, int64_t out, int64_t size) {
-    int64_t begin = out * g->stride[axis] - g->pad[axis], dilation = g->dilation[axis];
-    int64_t end = gcam__min(begin + (g->kernel[axis] - 1) * dilation + 1, size);
-    if (begin < 0) begin += gcam__ceil_div(-begin, dilation) * dilation;
+/* The rows of the image that output row p covers. */
+static range max_rows(const gcam__pool2d *g, int64_t p) {
+    int64_t begin = p * g->stride[0] - g->pad[0], step = g->dilation[0];
+    int64_t end = gcam__min(begin + (g->kernel[0] - 1) * step + 1, g->h);
+    if (begin < 0) begin += gcam__ceil_div(-begin, step) * step;
     return (range){begin, end};
 }
 
 static void max_plane(const pool_job *job, int64_t plane) {
     const gcam__pool2d *g = job->g;
-    const float *x = job->x + plane * g->h * g->w;
-    float *y = job->y + plane * g->p * g->q;
-    int32_t *index = job->index_out ? job->index_out + plane * g->p * g->q : NULL;
+    int64_t first = plane * g->p * g->q;
     for (int64_t p = 0; p < g->p; p++) {
-        range rows = max_range(g, 0, p, g->h);
-        for (int64_t q = 0; q < g->q; q++, y++) {
-            range columns = max_range(g, 1, q, g->w);
-            float best = -INFINITY;
-            int64_t at = rows.begin < rows.end && columns.begin < columns.end ? rows.begin * g->w + columns.begin : -1;
-            for (int64_t h = rows.begin; h < rows.end; h += g->dilation[0])
-                for (int64_t w = columns.begin; w < columns.end; w += g->dilation[1]) {
-                    float value = x[h * g->w + w];
-                    if (value > best || value != value) best = value, at = h * g->w + w;
-                }
-            *y = best;
-            if (index) *index++ = (int32_t)at;
-        }
+        range rows = max_rows(g, p);
+        gcam__max_row row = {.x = job->x + plane * g->h * g->w,
+                             .w = g->w,
+                             .begin = rows.begin,
+                             .end = rows.end,
+                             .row_step = g->dilation[0],
+                             .kernel = g->kernel[1],
+                             .stride = g->stride[1],
+                             .pad = g->pad[1],
+                             .column_step = g->dilation[1],
+                             .q = g->q,
+                             .y = job->y + first + p * g->q,
+                             .index = job->index_out ? job->index_out + first + p * g->q : NULL};
+        job->simd->max_row(&row);
     }
 }
 

@@ -39,6 +39,17 @@ typedef struct gcam__winograd_output {
     int relu;
 } gcam__winograd_output;
 
+/* One output row of max pooling over one plane. */
+typedef struct gcam__max_row {
+    const float *x;
+    int64_t w;                                /* columns of the plane */
+    int64_t begin, end, row_step;             /* its rows that the windows cover */
+    int64_t kernel, stride, pad, column_step; /* along the row */
+    int64_t q;                                /* outputs */
+    float *y;
+    int32_t *index; /* NULL: not wanted */
+} gcam__max_row;
+
 typedef struct gcam__simd {
     int width;  /* floats in a vector */
     int mr, nr; /* rows and columns of the micro-kernel's tile */
@@ -54,6 +65,8 @@ typedef struct gcam__simd {
     void (*dot)(int64_t count, const float *w, int64_t ldw, const float *x, int64_t ldx, int rows, float *out);
     /* y += a[0] x[0] + ... + a[3] x[3], added one after the other. */
     void (*axpy4)(int64_t count, const float a[4], const float *const x[4], float *y);
+
+    void (*max_row)(const gcam__max_row *row);
 
     /* Winograd's transforms, [0] for F(2x2, 3x3) and [1] for F(4x4, 3x3). */
     void (*winograd_input[2])(const gcam__winograd_input *in);

@@ -8,6 +8,7 @@
 
 #include "kernels/gemm_template.h"
 #include "kernels/linear_template.h"
+#include "kernels/pool_template.h"
 #include "kernels/winograd_template.h"
 
 #include "kernels/simd_table.h"

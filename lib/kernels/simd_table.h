@@ -7,6 +7,7 @@ const gcam__simd SIMD_TABLE = {
     .micro_transposed = micro_transposed,
     .dot = dot,
     .axpy4 = axpy4,
+    .max_row = max_row,
     .winograd_input = {input_run2, input_run4},
     .winograd_output = {output_run2, output_run4},
     .winograd_filter = {filter_panel2, filter_panel4},

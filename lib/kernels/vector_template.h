@@ -2,6 +2,7 @@
  * instruction set that the including file is compiled for. */
 #include "kernels/simd.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef float vec __attribute__((vector_size(VECTOR_WIDTH * 4)));
