@@ -157,6 +157,27 @@ START_TEST(files_that_cannot_be_read) {
 }
 END_TEST
 
+/* Pages given back come from the file again; a caller's buffer is left alone. */
+START_TEST(forgotten_pages_come_back) {
+    enum { SIZE = 64 * 1024 + 100 };
+    static char text[SIZE + 1];
+    for (int i = 0; i < SIZE; i++) text[i] = (char)('a' + i % 23);
+    write_text(inside("pages"), text);
+    gcam__file file, borrowed;
+    ck_assert_int_eq(gcam__file_map(&file, inside("pages")), GCAM_OK);
+    gcam__file_forget(&file, file.data, file.size);
+    gcam__file_forget(&file, file.data + 5000, 20000);
+    gcam__file_forget(&file, text, SIZE); /* not of this file */
+    ck_assert_mem_eq(file.data, text, SIZE);
+    gcam__file_unmap(&file);
+    static char copy[SIZE];
+    memcpy(copy, text, SIZE);
+    ck_assert_int_eq(gcam__file_borrow(&borrowed, copy, SIZE), GCAM_OK);
+    gcam__file_forget(&borrowed, borrowed.data, SIZE);
+    ck_assert_mem_eq(copy, text, SIZE);
+}
+END_TEST
+
 START_TEST(the_size_limit_is_exact) {
     int fd = open(inside("sparse"), O_WRONLY | O_CREAT, 0600); /* holes take no space */
     ck_assert_int_ge(fd, 0);
@@ -186,6 +207,7 @@ Suite *file_suite(void) {
     tcase_add_test(group, a_full_disk_leaves_the_old_file);
     tcase_add_test(group, places_that_cannot_be_written);
     tcase_add_test(group, files_that_cannot_be_read);
+    tcase_add_test(group, forgotten_pages_come_back);
     tcase_add_test(group, the_size_limit_is_exact);
     suite_add_tcase(suite, group);
     return suite;

@@ -173,6 +173,10 @@ static gcam_status prepare_locked(gcam_network *network, int index, const gcam__
     if (!data) return GCAM_ERR_NOMEM;
     const gcam__layer *layer = &network->nodes[index].layer;
     layer->op->prepare(compute, layer, in, out_shape, data);
+    for (int i = 0; network->forget && i < GCAM__MAX_WEIGHTS; i++)
+        if (layer->weight[i].data)
+            network->forget(network->forget_context, layer->weight[i].data,
+                            (size_t)gcam_shape_count(&layer->weight[i].shape) * sizeof(float));
     network->prepared[network->prepared_count++] = (gcam__prepared){index, bytes, compute->kernels, data};
     *out = data;
     return GCAM_OK;

@@ -52,7 +52,10 @@ struct gcam_network {
     int *inputs, *outputs; /* the first ones are the main ones */
     size_t input_count, input_capacity, output_count, output_capacity;
     int input, output, target; /* input = inputs[0], output = outputs[0] */
-    pthread_mutex_t lock;      /* guards `prepared` */
+    /* Told that weights have been prepared and will hardly be read again; NULL: nobody wants to know. */
+    void (*forget)(const void *context, const void *data, size_t size);
+    const void *forget_context;
+    pthread_mutex_t lock; /* guards `prepared` */
     gcam__prepared *prepared;
     size_t prepared_count, prepared_capacity;
 };

@@ -62,6 +62,15 @@ gcam_status gcam__file_borrow(gcam__file *out, const void *data, size_t size) {
     return GCAM_OK;
 }
 
+void gcam__file_forget(const gcam__file *file, const void *data, size_t size) {
+    const uint8_t *start = data;
+    if (!file->mapped || start < file->data || size > file->size || start > file->data + file->size - size) return;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = ((uintptr_t)start + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)start + size) / page * page;
+    if (first < end)
+        madvise((void *)first, end - first, MADV_DONTNEED); /* the mapping is read-only: nothing can be lost */
+}
+
 void gcam__file_unmap(gcam__file *file) {
     if (file->mapped) munmap((void *)(uintptr_t)file->data, file->size);
     *file = (gcam__file){0};

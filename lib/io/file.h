@@ -15,6 +15,8 @@ typedef struct gcam__file {
 gcam_status gcam__file_map(gcam__file *out, const char *path);
 /* Borrows a buffer, which must outlive the file. Errors: ARGUMENT (NULL), FORMAT (empty). */
 gcam_status gcam__file_borrow(gcam__file *out, const void *data, size_t size);
+/* Gives back the whole pages of a mapping within these bytes; they come back from the file when read. Other bytes are left alone. */
+void gcam__file_forget(const gcam__file *file, const void *data, size_t size);
 /* Ends a mapping; a borrowed buffer is left alone. Fine to call twice. */
 void gcam__file_unmap(gcam__file *file);
 

@@ -75,6 +75,10 @@ gcam_status gcam_tensor_table_open_memory(gcam_tensor_table **out, const void *d
     return open_file(out, table, gcam__file_borrow(&table->file, data, size));
 }
 
+void gcam__tensor_table_forget(const void *table, const void *data, size_t size) {
+    gcam__file_forget(&((const gcam_tensor_table *)table)->file, data, size);
+}
+
 /* ---- filling ----------------------------------------------------------------------------------------------------------- */
 
 /* Names end up in messages and on terminals. */

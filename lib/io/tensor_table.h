@@ -36,6 +36,10 @@ gcam_status gcam__tensor_table_put(gcam_tensor_table *table, const gcam_tensor_e
 /* Adds a key and a value that live as long as the table. Errors: FORMAT (key there already), NOMEM. */
 gcam_status gcam__tensor_table_put_metadata(gcam_tensor_table *table, const char *key, const char *value);
 
+/* Tells the system that these bytes of the table's file will hardly be read again: the process' memory shrinks, reading them is still
+ * allowed. Nothing happens to bytes that are not mapped from a file. `table` is a const gcam_tensor_table *. */
+void gcam__tensor_table_forget(const void *table, const void *data, size_t size);
+
 /* Strides of a dense row-major tensor, in elements. */
 void gcam__dense_strides(const gcam_shape *shape, int64_t stride[GCAM_MAX_RANK]);
 /* 1 where the elements lie in row-major order without gaps. */

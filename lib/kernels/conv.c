@@ -1,7 +1,10 @@
 /* The one choice of algorithm for a convolution, and the table of algorithms. */
 #include "kernels/conv.h"
 
-enum { MIN_CHANNELS = 16 };
+enum {
+    MIN_CHANNELS = 16,
+    WEIGHT_READ = 32 /* reading a transformed weight costs about as much as multiplying it this often */
+};
 
 static const gcam__conv_method *const methods[GCAM__CONV_ALGORITHMS] = {
     [GCAM__CONV_IM2COL] = &gcam__conv_im2col,       [GCAM__CONV_POINTWISE] = &gcam__conv_pointwise,
@@ -28,11 +31,12 @@ static int64_t images(const gcam__compute *compute, const gcam__conv *conv) {
     return compute->deterministic ? 1 : conv->n;
 }
 
-/* Multiplications of F(m x m, 3 x 3) per channel and filter: tiles in whole panels of nr columns. */
+/* Work of F(m x m, 3 x 3) per channel and filter, in multiplications: tiles in whole panels of nr columns, and the weights. F(4x4) has
+ * more than twice as many as F(2x2); over small pictures (VGG's 14x14) that costs memory and gains nothing. */
 static int64_t winograd_work(const gcam__compute *compute, const gcam__conv *conv, int m) {
     int64_t tiles = images(compute, conv) * gcam__ceil_div(conv->p, m) * gcam__ceil_div(conv->q, m),
             nr = gcam__simd_for(compute)->nr;
-    return (m + 2) * (m + 2) * gcam__ceil_div(tiles, nr) * nr;
+    return (m + 2) * (m + 2) * (gcam__ceil_div(tiles, nr) * nr + WEIGHT_READ);
 }
 
 /* Winograd where it saves more multiplications than its transforms cost; with few channels those dominate. */

@@ -6,6 +6,7 @@
 #include "core/options.h"
 #include "core/status.h"
 #include "graph/network.h"
+#include "io/tensor_table.h"
 #include "model/onnx/import.h"
 #include "model/preprocess.h"
 #include "model/zoo/zoo.h"
@@ -124,6 +125,8 @@ static gcam_status make_network(gcam_model *model, const gcam_model_options *opt
 static gcam_status fill(gcam_model *model, const gcam_model_options *options) {
     const char *arch;
     GCAM_TRY(make_network(model, options, &arch));
+    model->network->forget = gcam__tensor_table_forget;
+    model->network->forget_context = model->weights;
     return dress(model, arch, options);
 }
 
