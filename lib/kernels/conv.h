@@ -45,13 +45,6 @@ size_t gcam__conv_weights_scratch(const gcam__compute *compute, const gcam__conv
 
 enum { GCAM__MAX_TILE = 256 }; /* columns of one tile at most */
 
-/* Neighbouring columns in one output row, and in one panel of the tile. */
-typedef struct gcam__run_of_columns {
-    int64_t image, p, q;
-    int count;
-    int panel, lane;
-} gcam__run_of_columns;
-
 /* Columns first .. first + count - 1 of all images' outputs as runs, for panels of nr columns. */
 typedef struct gcam__column_tile {
     int64_t first;
@@ -62,11 +55,11 @@ typedef struct gcam__column_tile {
 void gcam__column_tile_set(gcam__column_tile *tile, const gcam__conv *conv, int64_t first, int count, int nr);
 /* Rows of channels c0 <= c < c1 (x: channel 0 of the group in image 0), packed [panel][row][nr]; `rows` >= (c1 - c0) R S is a
  * panel's height, and the rows beyond are zero. */
-void gcam__im2col(const gcam__conv *conv, const gcam__column_tile *tile, const float *x, int64_t c0, int64_t c1,
-                  int64_t rows, float *columns);
+void gcam__im2col(const gcam__simd *simd, const gcam__conv *conv, const gcam__column_tile *tile, const float *x,
+                  int64_t c0, int64_t c1, int64_t rows, float *columns);
 /* The adjoint: adds the columns (one panel) to dx. */
-void gcam__col2im(const gcam__conv *conv, const gcam__column_tile *tile, const float *columns, int64_t c0, int64_t c1,
-                  float *dx);
+void gcam__col2im(const gcam__simd *simd, const gcam__conv *conv, const gcam__column_tile *tile, const float *columns,
+                  int64_t c0, int64_t c1, float *dx);
 
 /* A 1x1 convolution of stride 1 as one of N images with a single row. */
 gcam__conv gcam__flatten_conv(const gcam__conv *conv);

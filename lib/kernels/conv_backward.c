@@ -89,14 +89,14 @@ static void backward_tile(const backward_job *job, int64_t group, int64_t c0, in
     gcam__column_tile_set(&columns, &job->outputs, first, count, job->simd ? job->simd->nr : TILE);
     for (int64_t k0 = 0; k0 < job->k; k0 += job->depth) {
         int64_t k = gcam__min(job->depth, job->k - k0), mr = job->simd ? job->simd->mr : 1;
-        gcam__im2col(&job->outputs, &columns, job->call->x + group * job->k * pixels, k0, k0 + k,
-                     gcam__ceil_div(k, mr) * mr, dy);
+        gcam__im2col(gcam__simd_for(job->call->compute), &job->outputs, &columns,
+                     job->call->x + group * job->k * pixels, k0, k0 + k, gcam__ceil_div(k, mr) * mr, dy);
         (job->simd ? multiply_own : multiply_blas)(job, group, c0 * area, (c1 - c0) * area, k0, k, &columns, dy, c,
                                                    ldc);
     }
     if (job->direct) return;
     gcam__column_tile_set(&columns, conv, first, count, TILE);
-    gcam__col2im(conv, &columns, scratch, c0, c1, group_dx);
+    gcam__col2im(gcam__simd_for(job->call->compute), conv, &columns, scratch, c0, c1, group_dx);
 }
 
 static void backward_unit(void *context, int64_t index, int worker) {
@@ -165,7 +165,8 @@ static void weights_unit(void *context, int64_t index, int worker) {
             g.k = gcam__min(WEIGHTS_TILE, pixels - first);
             g.a = job->dy + (i * conv->k + row) * pixels + first;
             gcam__column_tile_set(&columns, conv, i * pixels + first, (int)g.k, WEIGHTS_TILE);
-            gcam__im2col(conv, &columns, job->x + group * job->c * conv->h * conv->w, c0, c1, g.n, (float *)g.b);
+            gcam__im2col(gcam__simd_for(job->compute), conv, &columns, job->x + group * job->c * conv->h * conv->w, c0,
+                         c1, g.n, (float *)g.b);
             gcam__gemm_serial(job->compute, &g);
         }
 }

@@ -2,10 +2,12 @@
  *
  * y (K x N P Q) = W (K x C R S) columns (C R S x N P Q). The columns are never made as a whole: a unit of work is a tile of at
  * most TILE columns and a block of rows of W; it makes the columns of BLOCK_ROWS rows at a time, which stay in the second-level
- * cache, and multiplies. With own kernels, W is packed once (conv_prepare). With OpenBLAS, a tile is a row-major matrix. */
+ * cache, and multiplies. Where there are so few columns that W must be cut as well, the columns are made before and shared.
+ * With own kernels, W is packed once (conv_prepare). With OpenBLAS, a tile is a row-major matrix. */
 #include "kernels/conv.h"
 
 enum { TILE = 192, BLOCK_ROWS = 288, BLOCK_WEIGHTS = 40960, MIN_UNITS = 8, MIN_PANELS = 8, MAX_TILE_FLOATS = 16 * 64 };
+enum { SHARED_FLOATS = 3 << 19 };
 
 typedef struct im2col_job {
     const gcam__conv_call *call;
@@ -15,7 +17,8 @@ typedef struct im2col_job {
     int64_t columns;        /* of one batch */
     int64_t tiles, tile, row_blocks, rows;
     int64_t channels; /* of one block of rows */
-    int64_t worker_floats;
+    int shared;       /* 1: all columns are made first, by units of their own */
+    int64_t shared_floats, worker_floats;
 } im2col_job;
 
 /* How the work is cut; depends on the convolution alone, not on the number of threads. */
@@ -35,6 +38,10 @@ static im2col_job plan(const gcam__compute *compute, const gcam__conv *conv) {
     job.row_blocks = gcam__ceil_div(job.k, job.rows);
     int64_t channels = gcam__min(job.c, gcam__max(1, BLOCK_ROWS / area));
     job.channels = gcam__ceil_div(job.c, gcam__ceil_div(job.c, channels));
+    job.shared_floats = job.batches * conv->groups * job.tiles * job.c * area * job.tile;
+    job.shared = job.row_blocks > 1 && job.shared_floats <= SHARED_FLOATS;
+    if (job.shared) return job;
+    job.shared_floats = 0;
     job.worker_floats = gcam__ceil_div(job.channels * area * job.tile, 16) * 16;
     return job;
 }
@@ -131,21 +138,48 @@ static void multiply_blas(const im2col_job *job, int64_t group, row_range rows, 
     if (k0 + k == depth) finish_rows(job->call->epilogue, g.c, g.m, pixels, g.n, row);
 }
 
+/* A tile of one group (and batch): where its columns begin and how many there are. */
+static void set_columns(const im2col_job *job, int64_t batch, int64_t tile, gcam__column_tile *columns) {
+    int count = (int)gcam__min(job->tile, job->columns - tile * job->tile);
+    gcam__column_tile_set(columns, job->call->conv, batch * job->columns + tile * job->tile, count,
+                          job->simd ? job->simd->nr : (int)job->tile);
+}
+
+static void make_columns(const im2col_job *job, const gcam__column_tile *columns, int64_t group, int64_t c, int64_t end,
+                         float *b) {
+    const gcam__conv *conv = job->call->conv;
+    gcam__im2col(gcam__simd_for(job->call->compute), conv, columns, job->call->x + group * job->c * conv->h * conv->w,
+                 c, end, (end - c) * conv->r * conv->s, b);
+}
+
+/* The shared columns of tile `index` = (batch, group, tile), from channel c on. */
+static float *shared_columns(const im2col_job *job, int64_t index, int64_t c) {
+    int64_t area = job->call->conv->r * job->call->conv->s;
+    return job->call->scratch + (index * job->c + c) * area * job->tile;
+}
+
+static void columns_unit(void *context, int64_t index, int worker) {
+    (void)worker;
+    const im2col_job *job = context;
+    int64_t blocks = gcam__ceil_div(job->c, job->channels), c = index % blocks * job->channels, place = index / blocks;
+    int64_t group = place / job->tiles % job->call->conv->groups, batch = place / job->tiles / job->call->conv->groups;
+    gcam__column_tile columns;
+    set_columns(job, batch, place % job->tiles, &columns);
+    make_columns(job, &columns, group, c, gcam__min(c + job->channels, job->c), shared_columns(job, place, c));
+}
+
 static void forward_unit(void *context, int64_t index, int worker) {
     const im2col_job *job = context;
     const gcam__conv *conv = job->call->conv;
-    int64_t tile = index % job->tiles, rest = index / job->tiles;
-    int64_t block = rest % job->row_blocks, group = rest / job->row_blocks % conv->groups;
-    int64_t batch = rest / job->row_blocks / conv->groups, area = conv->r * conv->s;
+    int64_t block = index % job->row_blocks, place = index / job->row_blocks, area = conv->r * conv->s;
+    int64_t group = place / job->tiles % conv->groups, batch = place / job->tiles / conv->groups;
     row_range rows = {block * job->rows, gcam__min((block + 1) * job->rows, job->k)};
-    int count = (int)gcam__min(job->tile, job->columns - tile * job->tile);
-    float *b = job->call->scratch + worker * job->worker_floats;
     gcam__column_tile columns;
-    gcam__column_tile_set(&columns, conv, batch * job->columns + tile * job->tile, count,
-                          job->simd ? job->simd->nr : (int)job->tile);
+    set_columns(job, batch, place % job->tiles, &columns);
     for (int64_t c = 0; c < job->c; c += job->channels) {
         int64_t end = gcam__min(c + job->channels, job->c), k = (end - c) * area;
-        gcam__im2col(conv, &columns, job->call->x + group * job->c * conv->h * conv->w, c, end, k, b);
+        float *b = job->shared ? shared_columns(job, place, c) : job->call->scratch + worker * job->worker_floats;
+        if (!job->shared) make_columns(job, &columns, group, c, end, b);
         if (job->simd)
             multiply_block(job, group, rows, &columns, c * area, k, b);
         else
@@ -156,13 +190,15 @@ static void forward_unit(void *context, int64_t index, int worker) {
 static void forward(const gcam__conv_call *call) {
     im2col_job job = plan(call->compute, call->conv);
     job.call = call;
-    gcam__parallel(call->compute->pool, job.batches * call->conv->groups * job.row_blocks * job.tiles, forward_unit,
-                   &job);
+    int64_t places = job.batches * call->conv->groups * job.tiles;
+    if (job.shared)
+        gcam__parallel(call->compute->pool, places * gcam__ceil_div(job.c, job.channels), columns_unit, &job);
+    gcam__parallel(call->compute->pool, places * job.row_blocks, forward_unit, &job);
 }
 
 static size_t forward_scratch(const gcam__compute *compute, const gcam__conv *conv) {
     im2col_job job = plan(compute, conv);
-    return (size_t)(gcam__pool_threads(compute->pool) * job.worker_floats) * sizeof(float);
+    return (size_t)(job.shared_floats + gcam__pool_threads(compute->pool) * job.worker_floats) * sizeof(float);
 }
 
 static size_t prepared_bytes(const gcam__compute *compute, const gcam__conv *conv) {

@@ -15,6 +15,13 @@ typedef struct gcam__tile {
     int relu;
 } gcam__tile;
 
+/* Neighbouring columns in one output row, and in one panel of the tile. */
+typedef struct gcam__run_of_columns {
+    int64_t image, p, q;
+    int count;
+    int panel, lane;
+} gcam__run_of_columns;
+
 /* A run of neighbouring tiles of one tile row in Winograd's input transform. */
 enum { GCAM__WINOGRAD_RUN = 64 };
 typedef struct gcam__winograd_input {
@@ -66,6 +73,11 @@ typedef struct gcam__simd {
     /* y += a[0] x[0] + ... + a[3] x[3], added one after the other. */
     void (*axpy4)(int64_t count, const float a[4], const float *const x[4], float *y);
 
+    /* Rows of the column matrix (nr apart) for one run, x: the run's image and the first of the channels; and the adjoint. */
+    void (*im2col_run)(const gcam__conv *conv, const gcam__run_of_columns *run, const float *x, int64_t channels,
+                       int nr, float *to);
+    void (*col2im_run)(const gcam__conv *conv, const gcam__run_of_columns *run, const float *from, int64_t channels,
+                       int nr, float *dx);
     void (*max_row)(const gcam__max_row *row);
 
     /* Winograd's transforms, [0] for F(2x2, 3x3) and [1] for F(4x4, 3x3). */
