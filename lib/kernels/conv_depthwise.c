@@ -1,8 +1,93 @@
-/* Depthwise convolution: every channel has its own filters (groups = C, K a multiple of C). Bound by memory, so no matrix
- * product: each filter tap is added over whole rows. */
+/* Depthwise convolution: every channel has its own filters (groups = C, K a multiple of C). Bound by loads, so no matrix
+ * product: see depthwise_template.h. The gradient of the input at stride 1 is the same with flipped filters; at other strides
+ * each tap is added over whole rows. */
 #include "kernels/conv.h"
 
 #include <string.h>
+
+enum { STRIP_FLOATS = 6144, MAX_FLIPPED = 128 };
+
+typedef struct depthwise_job {
+    const gcam__conv_call *call;
+    const gcam__simd *simd;
+    const gcam__conv *conv;
+    int64_t phase, rows, strip_floats, worker_floats;
+} depthwise_job;
+
+static depthwise_job plan(const gcam__compute *compute, const gcam__conv *conv) {
+    depthwise_job job = {.simd = gcam__simd_for(compute), .conv = conv};
+    int64_t width = job.simd->width, stride = conv->stride[1];
+    int64_t phase =
+        conv->q + (conv->s - 1) * conv->dilation[1] / stride + width; /* a vector may begin at the last output */
+    job.phase = gcam__ceil_div(phase, width) * width;
+    int64_t row = stride * job.phase, reach = (conv->r - 1) * conv->dilation[0] + 1;
+    job.rows = gcam__max(1, gcam__min(conv->p, (STRIP_FLOATS / row - reach) / conv->stride[0] + 1));
+    job.strip_floats = ((job.rows - 1) * conv->stride[0] + reach) * row;
+    job.worker_floats = gcam__ceil_div(job.strip_floats + row, 16) * 16;
+    return job;
+}
+
+static gcam__depthwise plane_of(const depthwise_job *job, const float *x, const float *w, float *y, int worker) {
+    float *strip = job->call->scratch + worker * job->worker_floats;
+    return (gcam__depthwise){.conv = job->conv,
+                             .x = x,
+                             .w = w,
+                             .y = y,
+                             .phase = job->phase,
+                             .rows = job->rows,
+                             .strip = strip,
+                             .linear = strip + job->strip_floats};
+}
+
+static void forward_unit(void *context, int64_t index, int worker) {
+    const depthwise_job *job = context;
+    const gcam__conv *conv = job->conv;
+    const gcam__epilogue *epilogue = job->call->epilogue;
+    int64_t k = index % conv->k, image = index / conv->k, c = k / (conv->k / conv->c);
+    gcam__depthwise d =
+        plane_of(job, job->call->x + (image * conv->c + c) * conv->h * conv->w, job->call->w + k * conv->r * conv->s,
+                 job->call->y + index * conv->p * conv->q, worker);
+    d.bias = epilogue->bias ? epilogue->bias[k] : 0;
+    d.relu = epilogue->relu;
+    job->simd->depthwise(&d);
+}
+
+static void forward(const gcam__conv_call *call) {
+    depthwise_job job = plan(call->compute, call->conv);
+    job.call = call;
+    gcam__parallel(call->compute->pool, call->conv->n * call->conv->k, forward_unit, &job);
+}
+
+static size_t scratch_of(const gcam__compute *compute, const gcam__conv *conv) {
+    return (size_t)(gcam__pool_threads(compute->pool) * plan(compute, conv).worker_floats) * sizeof(float);
+}
+
+/* ---- gradient of the input ----------------------------------------------------------------------------------------------- */
+
+static int has_flipped_form(const gcam__conv *conv) {
+    return conv->k == conv->c && conv->stride[0] == 1 && conv->stride[1] == 1 && conv->r * conv->s <= MAX_FLIPPED;
+}
+
+/* dy as the input of a convolution with the filters turned round. */
+static gcam__conv adjoint(const gcam__conv *conv) {
+    gcam__conv g = *conv;
+    g.h = conv->p, g.w = conv->q, g.p = conv->h, g.q = conv->w;
+    g.pad[0] = (conv->r - 1) * conv->dilation[0] - conv->pad[0];
+    g.pad[1] = (conv->s - 1) * conv->dilation[1] - conv->pad[1];
+    return g;
+}
+
+static void flipped_unit(void *context, int64_t index, int worker) {
+    const depthwise_job *job = context;
+    const gcam__conv *g = job->conv;
+    int64_t taps = g->r * g->s;
+    const float *w = job->call->w + index % g->c * taps;
+    float flipped[MAX_FLIPPED];
+    for (int64_t i = 0; i < taps; i++) flipped[i] = w[taps - 1 - i];
+    gcam__depthwise d =
+        plane_of(job, job->call->x + index * g->h * g->w, flipped, job->call->y + index * g->p * g->q, worker);
+    job->simd->depthwise(&d);
+}
 
 /* Output columns begin <= q < end of one tap whose input column q stride + offset is inside the image. */
 typedef struct span {
@@ -17,78 +102,49 @@ static span tap_span(const gcam__conv *conv, int64_t s) {
     return result;
 }
 
-static void add_tap(float *restrict y, const float *restrict x, float w, span q, int64_t stride) {
-    x += q.offset;
-    if (stride == 1) {
-        for (int64_t i = q.begin; i < q.end; i++) y[i] += w * x[i];
-    } else {
-        for (int64_t i = q.begin; i < q.end; i++) y[i] += w * x[i * stride];
-    }
-}
-
-static void add_tap_adjoint(float *restrict dx, const float *restrict dy, float w, span q, int64_t stride) {
-    dx += q.offset;
-    for (int64_t i = q.begin; i < q.end; i++) dx[i * stride] += w * dy[i];
-}
-
-static void forward_row(const gcam__conv *conv, const float *x, const float *w, int64_t p, float *y) {
-    for (int64_t r = 0; r < conv->r; r++) {
-        int64_t h = p * conv->stride[0] - conv->pad[0] + r * conv->dilation[0];
-        if (h < 0 || h >= conv->h) continue;
-        for (int64_t s = 0; s < conv->s; s++)
-            add_tap(y, x + h * conv->w, w[r * conv->s + s], tap_span(conv, s), conv->stride[1]);
-    }
-}
-
-static void forward_unit(void *context, int64_t index, int worker) {
-    (void)worker;
-    const gcam__conv_call *call = context;
-    const gcam__conv *conv = call->conv;
-    const gcam__epilogue *epilogue = call->epilogue;
-    int64_t k = index % conv->k, image = index / conv->k, c = k / (conv->k / conv->c);
-    const float *x = call->x + (image * conv->c + c) * conv->h * conv->w;
-    float *y = call->y + index * conv->p * conv->q, bias = epilogue->bias ? epilogue->bias[k] : 0;
-    for (int64_t p = 0; p < conv->p; p++, y += conv->q) {
-        for (int64_t q = 0; q < conv->q; q++) y[q] = 0;
-        forward_row(conv, x, call->w + k * conv->r * conv->s, p, y);
-        for (int64_t q = 0; q < conv->q; q++) {
-            float value = y[q] + bias;
-            y[q] = epilogue->relu && value <= 0 ? 0 : value;
-        }
-    }
-}
-
-static void forward(const gcam__conv_call *call) {
-    gcam__parallel(call->compute->pool, call->conv->n * call->conv->k, forward_unit, (void *)call);
-}
-
-static void backward_plane(const gcam__conv *conv, const float *dy, const float *w, float *dx) {
+static void scatter_plane(const gcam__conv *conv, const float *dy, const float *w, float *dx) {
     for (int64_t p = 0; p < conv->p; p++, dy += conv->q)
         for (int64_t r = 0; r < conv->r; r++) {
             int64_t h = p * conv->stride[0] - conv->pad[0] + r * conv->dilation[0];
             if (h < 0 || h >= conv->h) continue;
-            for (int64_t s = 0; s < conv->s; s++)
-                add_tap_adjoint(dx + h * conv->w, dy, w[r * conv->s + s], tap_span(conv, s), conv->stride[1]);
+            for (int64_t s = 0; s < conv->s; s++) {
+                span q = tap_span(conv, s);
+                float *to = dx + h * conv->w + q.offset, tap = w[r * conv->s + s];
+                for (int64_t i = q.begin; i < q.end; i++) to[i * conv->stride[1]] += tap * dy[i];
+            }
         }
 }
 
-static void backward_unit(void *context, int64_t index, int worker) {
+static void scatter_unit(void *context, int64_t index, int worker) {
     (void)worker;
-    const gcam__conv_call *call = context;
-    const gcam__conv *conv = call->conv;
+    const depthwise_job *job = context;
+    const gcam__conv *conv = job->conv;
     int64_t multiplier = conv->k / conv->c, c = index % conv->c, image = index / conv->c;
-    float *dx = call->y + index * conv->h * conv->w;
+    float *dx = job->call->y + index * conv->h * conv->w;
     memset(dx, 0, (size_t)(conv->h * conv->w) * sizeof *dx);
     for (int64_t k = c * multiplier; k < (c + 1) * multiplier; k++)
-        backward_plane(conv, call->x + (image * conv->k + k) * conv->p * conv->q, call->w + k * conv->r * conv->s, dx);
+        scatter_plane(conv, job->call->x + (image * conv->k + k) * conv->p * conv->q,
+                      job->call->w + k * conv->r * conv->s, dx);
 }
 
 static void backward_data(const gcam__conv_call *call) {
-    gcam__parallel(call->compute->pool, call->conv->n * call->conv->c, backward_unit, (void *)call);
+    const gcam__conv *conv = call->conv;
+    gcam__conv flipped = adjoint(conv);
+    depthwise_job job = {.conv = conv};
+    if (has_flipped_form(conv)) job = plan(call->compute, &flipped);
+    job.call = call;
+    gcam__parallel(call->compute->pool, conv->n * conv->c, has_flipped_form(conv) ? flipped_unit : scatter_unit, &job);
+}
+
+static size_t backward_scratch(const gcam__compute *compute, const gcam__conv *conv) {
+    gcam__conv flipped = adjoint(conv);
+    return has_flipped_form(conv) ? scratch_of(compute, &flipped) : 0;
 }
 
 const gcam__conv_method gcam__conv_depthwise = {
     .name = "depthwise",
+    .forward_scratch = scratch_of,
     .forward = forward,
+    .backward_scratch = backward_scratch,
     .backward_data = backward_data,
 };

@@ -46,6 +46,19 @@ typedef struct gcam__winograd_output {
     int relu;
 } gcam__winograd_output;
 
+/* One plane of a depthwise convolution. */
+typedef struct gcam__depthwise {
+    const gcam__conv *conv;
+    const float *x, *w;
+    float bias;
+    int relu;
+    float *y;
+    int64_t phase; /* floats of one phase of a padded row, a multiple of the width */
+    int64_t rows;  /* output rows of one strip */
+    float *strip;  /* the strip's input rows, stride x phase floats each */
+    float *linear; /* one padded row */
+} gcam__depthwise;
+
 /* One output row of max pooling over one plane. */
 typedef struct gcam__max_row {
     const float *x;
@@ -78,6 +91,7 @@ typedef struct gcam__simd {
                        int nr, float *to);
     void (*col2im_run)(const gcam__conv *conv, const gcam__run_of_columns *run, const float *from, int64_t channels,
                        int nr, float *dx);
+    void (*depthwise)(const gcam__depthwise *d);
     void (*max_row)(const gcam__max_row *row);
 
     /* Winograd's transforms, [0] for F(2x2, 3x3) and [1] for F(4x4, 3x3). */

@@ -9,6 +9,7 @@ const gcam__simd SIMD_TABLE = {
     .axpy4 = axpy4,
     .im2col_run = im2col_run,
     .col2im_run = col2im_run,
+    .depthwise = depthwise,
     .max_row = max_row,
     .winograd_input = {input_run2, input_run4},
     .winograd_output = {output_run2, output_run4},
