@@ -115,6 +115,12 @@ static void draw_box(gcam_image *picture, const gcam_box *box) {
     }
 }
 
+static gcam_status show(const gcam_image *picture, const gcam_explanation *e) {
+    progress_clear();
+    printf("%s for %s (%d)\n", gcam_explanation_method(e)->title, gcam_explanation_label(e), gcam_explanation_class(e));
+    return show_picture(picture) ? gcam_last_error()->status : GCAM_OK;
+}
+
 static int make_overlay(record *r, size_t i, const settings *s, const char *name) {
     gcam_render_options options = render_options(s);
     const gcam_explanation *e = r->explanations[i];
@@ -129,7 +135,7 @@ static int make_overlay(record *r, size_t i, const settings *s, const char *name
         r->files[i][FILE_PNG] = result_path(s, r->path, "%s%s.png", name, with_box ? ".box" : "");
         status = r->files[i][FILE_PNG] ? save_picture(picture, r->files[i][FILE_PNG], e) : GCAM_ERR_NOMEM;
     }
-    if (!status && s->show && show_picture(picture)) status = gcam_last_error()->status;
+    if (!status && s->show) status = show(picture, e);
     gcam_image_free(picture);
     return status ? record_fail(r) : EXIT_DONE;
 }
