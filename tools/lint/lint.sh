@@ -45,6 +45,7 @@ texts=$(sources '*.md' '*.sh' '*.awk' Makefile '*.c' '*.h')
 {
     tool_step format clang-format --dry-run -Werror $c_files
     step rooms awk -f tools/lint/rooms.awk $lib_files
+    step headers sh tests/scripts/headers.sh
     step symbols sh tools/lint/symbols.sh "$build/lib/libgradcam.so" include/gradcam/*.h
     step sizes awk -f tools/lint/sizes.awk $sized
     tail -n 1 "$log" | sed 's/^/               /'
