@@ -49,7 +49,7 @@ gcam_status trial_infer(trial *t, const layer_case *c, gcam_shape *out) {
     t->layer = (gcam__layer){.op = gcam__op_find(c->op), .name = "features.3"};
     ck_assert_msg(t->layer.op != NULL, "no operation %s", c->op);
     memcpy(t->in_shape, c->in, sizeof t->in_shape);
-    t->layer.params = calloc(1, t->layer.op->params_size + 1);
+    if (t->layer.op->params_size) t->layer.params = calloc(1, t->layer.op->params_size);
     gcam_status status = gcam__params_set(t->layer.op, t->layer.name, t->layer.params, c->params);
     if (status == GCAM_OK) status = t->layer.op->infer(&t->layer, t->in_shape, t->in_count, out);
     return status;
