@@ -1,6 +1,7 @@
 /* Tests of lib/kernels: every algorithm on a grid of shapes against the double-precision loops of support/reference.c, adjoint
  * identities, equal bits for any number of threads, PyTorch's rules of pooling. */
 #include "core/memory.h"
+#include "core/random.h"
 #include "kernels/conv.h"
 #include "support/reference.h"
 
@@ -193,6 +194,25 @@ static void check_algorithm(int backend_index, gcam__conv_algorithm algorithm, c
     gcam__free(prepared);
 }
 
+/* One forward and both backwards; `out` receives y, dx and dw one after the other. */
+static void run_conv(const gcam__compute *compute, const conv_problem *m, gcam__conv_algorithm algorithm, float *out) {
+    const gcam__conv *g = &m->g;
+    size_t forward = gcam__conv_forward_scratch(compute, g, algorithm);
+    size_t backward = gcam__conv_backward_scratch(compute, g, algorithm),
+           bytes = forward > backward ? forward : backward;
+    void *scratch = block((int64_t)bytes, 1), *prepared = NULL;
+    size_t prepared_bytes = gcam__conv_prepared_bytes(compute, g, algorithm);
+    if (prepared_bytes) prepared = block((int64_t)prepared_bytes, 1);
+    gcam__conv_prepare(compute, g, algorithm, m->w, prepared);
+    gcam__conv_forward(compute, g, algorithm, m->x, m->w, prepared, &(gcam__epilogue){m->bias, 0}, out, scratch);
+    gcam__conv_backward_data(compute, g, algorithm, m->dy, m->w, prepared, out + m->y_count, scratch);
+    float *dw = out + m->y_count + m->x_count;
+    memset(dw, 0, (size_t)m->w_count * sizeof *dw);
+    gcam__conv_backward_weights(compute, g, m->x, m->dy, dw, NULL, scratch);
+    gcam__free(prepared);
+    gcam__free(scratch);
+}
+
 START_TEST(convolutions_match_the_reference) {
     conv_problem m = make_problem(&conv_cases[_i], 100 + (uint64_t)_i);
     for (int backend_index = 0; backend_index < BACKENDS; backend_index++) {
@@ -200,6 +220,66 @@ START_TEST(convolutions_match_the_reference) {
         for (int algorithm = 0; algorithm < GCAM__CONV_ALGORITHMS; algorithm++)
             if (gcam__conv_takes(&m.g, (gcam__conv_algorithm)algorithm))
                 check_algorithm(backend_index, (gcam__conv_algorithm)algorithm, &m, _i);
+    }
+    free_problem(&m);
+}
+END_TEST
+
+/* A random geometry of at most a few thousand multiplications per output channel. */
+static int draw(uint64_t seed, int element, int low, int high) {
+    return low + (int)(gcam__random_bits(seed, 1, 2, (uint64_t)element) % (uint64_t)(high - low + 1));
+}
+
+static conv_case random_case(uint64_t seed) {
+    int kind = draw(seed, 0, 0, 5), groups = kind == 4 ? draw(seed, 1, 2, 4) : 1;
+    conv_case t = {draw(seed, 2, 1, 3), groups * draw(seed, 3, 1, 9), draw(seed, 4, 5, 22), draw(seed, 5, 5, 22)};
+    t.k = groups * draw(seed, 6, 1, 11);
+    t.r = draw(seed, 7, 1, 4), t.s = draw(seed, 8, 1, 4), t.groups = groups;
+    if (kind == 0) t.r = t.s = 1;
+    if (kind == 1 || kind == 2) t.r = t.s = 3;
+    if (kind == 5) t.groups = t.c, t.k = t.c * draw(seed, 9, 1, 2), t.r = t.s = draw(seed, 10, 2, 4);
+    for (int i = 0; i < 2; i++) {
+        int window = i == 0 ? t.r : t.s;
+        t.stride[i] = kind < 2 ? 1 : draw(seed, 11 + i, 1, 3);
+        t.dilation[i] = kind < 3 ? 1 : draw(seed, 13 + i, 1, 2);
+        t.pad[i] = kind == 0 ? 0 : draw(seed, 15 + i, 0, window);
+        t.pad_end[i] = kind == 0 ? 0 : draw(seed, 17 + i, -t.pad[i], 2);
+    }
+    return t;
+}
+
+enum { RANDOM_CASES = 480, CASES_PER_TEST = 40 };
+
+START_TEST(random_convolutions_match_the_reference) {
+    for (int i = _i * CASES_PER_TEST; i < (_i + 1) * CASES_PER_TEST; i++) {
+        conv_case t = random_case((uint64_t)i);
+        conv_problem m = make_problem(&t, (uint64_t)i);
+        if (m.g.p < 1 || m.g.q < 1) ck_abort_msg("random case %d has no output", i);
+        for (int algorithm = 0; algorithm < GCAM__CONV_ALGORITHMS; algorithm++)
+            if (gcam__conv_takes(&m.g, (gcam__conv_algorithm)algorithm))
+                check_algorithm(i % BACKENDS, (gcam__conv_algorithm)algorithm, &m, 1000 + i);
+        free_problem(&m);
+    }
+}
+END_TEST
+
+/* The error that docs/performance.md states for each algorithm: on 256 channels of random numbers, relative to the largest
+ * output. Direct sums in float reach 1e-6 as well. */
+START_TEST(winograd_errors_are_bounded) {
+    static const double bounds[GCAM__CONV_ALGORITHMS] = {
+        [GCAM__CONV_IM2COL] = 1e-6, [GCAM__CONV_WINOGRAD4] = 6e-6, [GCAM__CONV_WINOGRAD2] = 2e-6};
+    conv_problem m = make_problem(&(conv_case){1, 256, 14, 14, 24, 3, 3, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1}, 5);
+    for (int algorithm = 0; algorithm < GCAM__CONV_ALGORITHMS; algorithm++) {
+        if (!gcam__conv_takes(&m.g, (gcam__conv_algorithm)algorithm)) continue;
+        for (int i = 0; i < BACKENDS; i++) {
+            float *out = block(m.y_count + m.x_count + m.w_count, sizeof *out);
+            run_conv(&computes[i], &m, (gcam__conv_algorithm)algorithm, out);
+            double forward = max_error(out, m.y, m.y_count), backward = max_error(out + m.y_count, m.dx, m.x_count);
+            ck_assert_msg(forward <= bounds[algorithm] && backward <= bounds[algorithm], "%s, %s: %.2g %.2g",
+                          gcam__conv_algorithm_name((gcam__conv_algorithm)algorithm), backends[i].name, forward,
+                          backward);
+            gcam__free(out);
+        }
     }
     free_problem(&m);
 }
@@ -298,36 +378,44 @@ END_TEST
 
 /* ---- threads and adjoints ------------------------------------------------------------------------------------------------ */
 
-/* One forward and both backwards; `out` receives y, dx and dw one after the other. */
-static void run_conv(const gcam__compute *compute, const conv_problem *m, gcam__conv_algorithm algorithm, float *out) {
-    const gcam__conv *g = &m->g;
-    size_t forward = gcam__conv_forward_scratch(compute, g, algorithm);
-    size_t backward = gcam__conv_backward_scratch(compute, g, algorithm),
-           bytes = forward > backward ? forward : backward;
-    void *scratch = block((int64_t)bytes, 1), *prepared = NULL;
-    size_t prepared_bytes = gcam__conv_prepared_bytes(compute, g, algorithm);
-    if (prepared_bytes) prepared = block((int64_t)prepared_bytes, 1);
-    gcam__conv_prepare(compute, g, algorithm, m->w, prepared);
-    gcam__conv_forward(compute, g, algorithm, m->x, m->w, prepared, &(gcam__epilogue){m->bias, 0}, out, scratch);
-    gcam__conv_backward_data(compute, g, algorithm, m->dy, m->w, prepared, out + m->y_count, scratch);
-    float *dw = out + m->y_count + m->x_count;
-    memset(dw, 0, (size_t)m->w_count * sizeof *dw);
-    gcam__conv_backward_weights(compute, g, m->x, m->dy, dw, NULL, scratch);
-    gcam__free(prepared);
-    gcam__free(scratch);
-}
-
 START_TEST(threads_do_not_change_bits) {
     conv_problem m = make_problem(&conv_cases[_i], 7);
     int64_t count = m.y_count + m.x_count + m.w_count;
     float *one = block(count, sizeof *one), *more = block(count, sizeof *more);
-    gcam__conv_algorithm algorithm = gcam__conv_choose(&computes[0], &m.g);
-    run_conv(&computes[0], &m, algorithm, one);
-    run_conv(&computes[1], &m, algorithm, more);
-    ck_assert_mem_eq(one, more, (size_t)count * sizeof *one);
+    for (int algorithm = 0; algorithm < GCAM__CONV_ALGORITHMS; algorithm++) {
+        if (!gcam__conv_takes(&m.g, (gcam__conv_algorithm)algorithm)) continue;
+        run_conv(&computes[0], &m, (gcam__conv_algorithm)algorithm, one);
+        run_conv(&computes[1], &m, (gcam__conv_algorithm)algorithm, more);
+        ck_assert_mem_eq(one, more, (size_t)count * sizeof *one);
+    }
     gcam__free(one);
     gcam__free(more);
     free_problem(&m);
+}
+END_TEST
+
+/* In deterministic mode the first image's result is the same alone and in a batch. */
+START_TEST(batches_do_not_change_bits) {
+    conv_case t = conv_cases[_i];
+    t.n = 1;
+    conv_problem single = make_problem(&t, 7);
+    t.n = 3;
+    conv_problem batch = make_problem(&t, 7); /* begins with the same numbers */
+    memcpy(batch.w, single.w, (size_t)single.w_count * sizeof *single.w);
+    gcam__compute compute = computes[0];
+    compute.deterministic = 1;
+    gcam__conv_algorithm algorithm = gcam__conv_choose(&compute, &single.g);
+    ck_assert_int_eq(algorithm, gcam__conv_choose(&compute, &batch.g));
+    float *one = block(single.y_count + single.x_count + single.w_count, sizeof *one);
+    float *more = block(batch.y_count + batch.x_count + batch.w_count, sizeof *more);
+    run_conv(&compute, &single, algorithm, one);
+    run_conv(&compute, &batch, algorithm, more);
+    ck_assert_mem_eq(one, more, (size_t)single.y_count * sizeof *one);
+    ck_assert_mem_eq(one + single.y_count, more + batch.y_count, (size_t)single.x_count * sizeof *one);
+    gcam__free(one);
+    gcam__free(more);
+    free_problem(&single);
+    free_problem(&batch);
 }
 END_TEST
 
@@ -343,13 +431,16 @@ START_TEST(backward_is_the_adjoint_of_forward) {
     int64_t count = m.y_count + m.x_count + m.w_count;
     float *out = block(count, sizeof *out);
     memset(m.bias, 0, (size_t)m.g.k * sizeof *m.bias);
-    for (int i = 0; i < BACKENDS; i++) {
-        run_conv(&computes[i], &m, gcam__conv_choose(&computes[i], &m.g), out);
+    for (int i = 0; i < BACKENDS * GCAM__CONV_ALGORITHMS; i++) {
+        gcam__conv_algorithm algorithm = (gcam__conv_algorithm)(i / BACKENDS);
+        if (!gcam__conv_takes(&m.g, algorithm)) continue;
+        run_conv(&computes[i % BACKENDS], &m, algorithm, out);
         double forward = inner(out, m.dy, m.y_count), data = inner(out + m.y_count, m.x, m.x_count);
         double weights = inner(out + m.y_count + m.x_count, m.w, m.w_count);
         double scale = sqrt(inner(out, out, m.y_count) * inner(m.dy, m.dy, m.y_count)) + 1e-30;
         ck_assert_msg(fabs(forward - data) <= 1e-6 * scale && fabs(forward - weights) <= 1e-6 * scale,
-                      "case %d, %s: %.9g %.9g %.9g", _i, backends[i].name, forward, data, weights);
+                      "case %d, %s, %s: %.9g %.9g %.9g", _i, backends[i % BACKENDS].name,
+                      gcam__conv_algorithm_name(algorithm), forward, data, weights);
     }
     gcam__free(out);
     free_problem(&m);
@@ -370,7 +461,8 @@ static const pool_case pool_cases[] = {
     {1, 5, 5, {5, 5}, {1, 1}, {2, 2}, {0, 0}, {1, 1}, 0},     {2, 13, 11, {3, 3}, {1, 1}, {0, 0}, {1, 1}, {1, 1}, 0},
     {1, 1, 1, {1, 1}, {1, 1}, {0, 0}, {0, 0}, {1, 1}, 0},     {4, 6, 41, {1, 3}, {1, 2}, {0, 1}, {0, 1}, {1, 1}, 1},
     {2, 112, 112, {3, 3}, {2, 2}, {1, 1}, {0, 0}, {1, 1}, 0}, {2, 2, 2, {2, 2}, {1, 1}, {0, 0}, {1, 1}, {1, 1}, 0},
-    {1, 17, 19, {3, 3}, {2, 2}, {1, 1}, {0, 0}, {2, 3}, 0},   {2, 15, 9, {2, 4}, {2, 3}, {1, 2}, {0, 0}, {1, 1}, 1},
+    {1, 2, 40, {1, 2}, {1, 2}, {0, 0}, {3, 0}, {1, 1}, 0},    {1, 17, 19, {3, 3}, {2, 2}, {1, 1}, {0, 0}, {2, 3}, 0},
+    {2, 15, 9, {2, 4}, {2, 3}, {1, 2}, {0, 0}, {1, 1}, 1},
 };
 enum { POOL_CASES = sizeof pool_cases / sizeof pool_cases[0] };
 
@@ -605,7 +697,10 @@ Suite *kernels_suite(void) {
     tcase_add_checked_fixture(tcase, open_backends, close_backends);
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, convolutions_match_the_reference, 0, CONV_CASES);
+    tcase_add_loop_test(tcase, random_convolutions_match_the_reference, 0, RANDOM_CASES / CASES_PER_TEST);
+    tcase_add_test(tcase, winograd_errors_are_bounded);
     tcase_add_loop_test(tcase, threads_do_not_change_bits, 0, CONV_CASES);
+    tcase_add_loop_test(tcase, batches_do_not_change_bits, 0, CONV_CASES);
     tcase_add_loop_test(tcase, backward_is_the_adjoint_of_forward, 0, CONV_CASES);
     tcase_add_loop_test(tcase, matrix_products_match_the_reference, 0, 7);
     tcase_add_loop_test(tcase, linear_layers_match_the_reference, 0, 7);
