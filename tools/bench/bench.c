@@ -83,7 +83,7 @@ static void model_path(const settings *s, int net, const char *end, char *path) 
 
 /* The command of one measurement; strings are kept in `text`. */
 typedef struct {
-    const char *argv[12];
+    const char *argv[16];
     char text[4][1100];
 } command;
 

@@ -52,10 +52,14 @@ def relative(ours, reference, scale=None):
     return worst
 
 
-def distance(ours, reference):
-    """Relative L2 distance, the worst image of the batch."""
-    return max(float((torch.as_tensor(o).double() - r).norm() / r.norm()) if r.norm() else float(np.abs(o).max())
-               for o, r in zip(ours, reference))
+def distance(ours, reference, scale=None):
+    """L2 distance as a share of the norm of `scale` (the reference), the worst image of the batch."""
+    worst = 0.0
+    for n in range(len(reference)):
+        size = float((reference if scale is None else scale)[n].norm())
+        gap = float((torch.as_tensor(ours[n]).double() - reference[n]).norm())
+        worst = max(worst, gap / size if size else gap)
+    return worst
 
 
 class Case:
@@ -110,6 +114,8 @@ class Case:
         return np.stack([self.dump.load(f"{n}.{layer}.{method}.{kind}") for n in range(self.size[0])])
 
     def explanation_rows(self, free, top):
+        """Maps at the target layer are compared as they are. What passes many decisions on the way back (pixels, maps at a
+        layer in the middle) is compared replayed, and free."""
         other = [(c + 117) % 1000 for c in top]
         rows, methods = [], [name for name, method in METHODS.items() if not method.needs_gap]
         for classes in (top, other) if self.size[0] == 1 else (top,):
@@ -119,10 +125,11 @@ class Case:
             if classes is top:
                 rows += self.logit_rows(free)
             for name in methods:
-                check = self.free_rows if METHODS[name].per_pixel else self.map_rows
-                rows += check(run, name, self.layers, note)
+                if not METHODS[name].per_pixel:
+                    rows += self.map_rows(run, name, note)
+                rows += self.free_rows(run, name, note)
             self.explain("explain-decisions", methods, classes, self.layers)
-            rows += self.replayed_rows(free, [name for name in methods if METHODS[name].per_pixel], classes, note)
+            rows += self.replayed_rows(free, methods, classes, note)
         return rows + self.cam_rows(free, top)
 
     def logit_rows(self, free):
@@ -132,18 +139,22 @@ class Case:
         return [("logits", relative(ours.reshape(reference.shape), reference), SAME, ""),
                 ("top-5 that differ", int((mine != theirs).sum()), 0, "")]
 
-    def pairs(self, name, layers):
-        """(layer, as the dump names it) for each layer that a method is asked for; pixels have none."""
-        named = METHODS[name].per_pixel and "gradcam" not in name
-        return [(layers[0], "input")] if named else [(layer, layer) for layer in layers]
+    def pairs(self, name):
+        """(layer, as the dump names it) for each layer where a method's result passes decisions; pixels have none."""
+        if METHODS[name].per_pixel and "gradcam" not in name:
+            return [(self.layers[0], "input")]
+        return [(layer, layer) for layer in self.layers if METHODS[name].per_pixel or layer != self.network.target]
 
-    def map_rows(self, run, name, layers, note):
-        method, worst = METHODS[name], 0.0
-        for layer, _ in self.pairs(name, layers):
-            reference, scale = method.raw(run, layer), signed(run, layer)
-            worst = max(worst, relative(self.loaded(layer, name, "raw"), reference, scale),
-                        self.display_error(run, method, name, layer, reference, scale))
+    def map_rows(self, run, name, note):
+        method, layer = METHODS[name], self.network.target
+        reference, scale = method.raw(run, layer), signed(run, layer)
+        worst = max(relative(self.loaded(layer, name, "raw"), reference, scale),
+                    self.display_error(run, method, name, layer, reference, scale))
         return [(name, worst, SAME, note)]
+
+    def scale(self, run, name, layer):
+        """Rectified maps are judged on the scale of the signed map, which they may be a vanishing part of."""
+        return None if METHODS[name].per_pixel else signed(run, layer)
 
     def display_error(self, run, method, name, label, reference, scale=None):
         """The display map is compared in the raw map's units, where a tiny map has a tiny error."""
@@ -152,9 +163,9 @@ class Case:
         ours = torch.from_numpy(self.loaded(label, name, "map")).double() * size
         return relative(ours, shown, scale)
 
-    def free_rows(self, run, name, layers, note):
-        worst = max(distance(self.loaded(label, name, "raw"), METHODS[name].raw(run, layer))
-                    for layer, label in self.pairs(name, layers))
+    def free_rows(self, run, name, note):
+        worst = max(distance(self.loaded(label, name, "raw"), METHODS[name].raw(run, layer), self.scale(run, name, layer))
+                    for layer, label in self.pairs(name))
         return [(f"{name}, free", worst, FREE, note)]
 
     def replay(self, free):
@@ -168,10 +179,10 @@ class Case:
         run, rows = Pass(trace, x, classes), []
         for name in methods:
             worst = 0.0
-            for layer, label in self.pairs(name, self.layers):
-                reference = METHODS[name].raw(run, layer)
-                worst = max(worst, relative(self.loaded(label, name, "raw"), reference),
-                            self.display_error(run, METHODS[name], name, label, reference))
+            for layer, label in self.pairs(name):
+                reference, scale = METHODS[name].raw(run, layer), self.scale(run, name, layer)
+                worst = max(worst, relative(self.loaded(label, name, "raw"), reference, scale),
+                            self.display_error(run, METHODS[name], name, label, reference, scale))
             rows.append((f"{name}, replayed", worst, SAME, note))
         return rows + [("decisions that differ", tie, TIE, f"{count} differ, widest in {where}" if count else "none")]
 

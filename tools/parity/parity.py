@@ -76,8 +76,8 @@ def show(title, rows):
 
 
 def cell(rows, *names):
-    """The worst value among checks that begin with one of `names`, bold where it fails."""
-    chosen = [row for row in rows if row[0].startswith(names)]
+    """The worst value among the checks `names` (all where there are none), bold where it fails."""
+    chosen = [row for row in rows if row[0] in names] if names else rows
     if not chosen:
         return ""
     worst = max(chosen, key=lambda row: row[1])
@@ -88,9 +88,12 @@ def cell(rows, *names):
 def markdown(results):
     """Two tables for docs: cases, and what must agree bit for bit."""
     maps = ("gradcam", "signed", "counterfactual", "cam")
+    inner = [tuple(f"{name}, {how}" for name in maps) for how in ("replayed", "free")]
     pixels = ("gradient", "guided-backprop", "deconvnet", "guided-gradcam")
     columns = [("logits", ("logits",)), ("activations", ("activations",)), ("CAM family", maps)]
+    columns += [("CAM family at a middle layer: replayed", inner[0])]
     columns += [(f"{name}: replayed", (f"{name}, replayed",)) for name in pixels]
+    columns += [("CAM family at a middle layer: free", inner[1])]
     columns += [(f"{name}: free", (f"{name}, free",)) for name in pixels]
     lines = []
     head = ["network, batch, size", *(title for title, _ in columns), "gradient at 3 depths: replayed", "free", "widest tie"]
@@ -99,12 +102,12 @@ def markdown(results):
         if "batch" in title:
             at = [row for row in rows if row[0].startswith("gradient at")]
             cells = [cell(rows, *names) for _, names in columns]
-            cells += [cell([row for row in at if row[0].endswith(end)], "") for end in ("replayed", "free")]
+            cells += [cell([row for row in at if row[0].endswith(end)]) for end in ("replayed", "free")]
             lines.append("| " + " | ".join([title, *cells, cell(rows, "decisions that differ")]) + " |")
     lines += ["", "| bit for bit | compared | values that differ |", "| --- | --- | --- |"]
     for title, rows in results:
         if "batch" not in title:
-            lines.append(f"| {title} | {', '.join(row[0] for row in rows)} | {cell(rows, '')} |")
+            lines.append(f"| {title} | {', '.join(row[0] for row in rows)} | {cell(rows)} |")
     return "\n".join(lines)
 
 
