@@ -119,6 +119,9 @@ typedef struct gcam_image_options {
     int ignore_exif; /**< 1: EXIF orientation is not applied (as torchvision's default loader) */
 } gcam_image_options;
 
+/** Fills in the defaults. */
+GCAM_API void gcam_image_options_defaults(gcam_image_options *options);
+
 /** Largest side that the readers accept. */
 #define GCAM_IMAGE_MAX_SIDE 16384
 /** Largest number of pixels that the readers accept. */

@@ -33,6 +33,8 @@ typedef struct gcam_render_options {
     int columns;  /**< terminal: width in characters; default 80 */
     int plain;    /**< terminal: 1 uses ASCII characters without colour */
 } gcam_render_options;
+/** Fills in the defaults. */
+GCAM_API void gcam_render_options_defaults(gcam_render_options *options);
 
 /** The photo with the map over the region that the network saw, the rest dimmed. Errors: ARGUMENT, NOT_FOUND (colour map), NOMEM. */
 GCAM_API gcam_status gcam_render_overlay(gcam_image **out, const gcam_image *photo, const gcam_explanation *e,

@@ -1,4 +1,5 @@
 /* Reading pictures: the kind of file is found by its first bytes, never by its name. Adding a format = one decoder and one row. */
+#include "core/options.h"
 #include "core/status.h"
 #include "io/file.h"
 #include "io/image.h"
@@ -40,12 +41,19 @@ static gcam_status find_format(const struct format **out, gcam__bytes file) {
     return gcam__fail_at(GCAM_ERR_FORMAT, "image", 0, "not a picture: expected JPEG, PNG or BMP");
 }
 
+void gcam_image_options_defaults(gcam_image_options *options) {
+    *options = (gcam_image_options){.struct_size = sizeof *options};
+}
+
 static gcam_status load(gcam_image **out, gcam__bytes file, const gcam_image_options *options) {
+    gcam_image_options taken;
+    gcam_image_options_defaults(&taken);
+    GCAM_TRY(gcam__options_take(&taken, sizeof taken, options, "image"));
     const struct format *format = NULL;
     GCAM_TRY(find_format(&format, file));
     int orientation = 1;
     GCAM_TRY(format->decode(out, file, &orientation));
-    if (options && options->ignore_exif) return GCAM_OK;
+    if (taken.ignore_exif) return GCAM_OK;
     gcam_status status = gcam__image_orient(out, orientation);
     if (status != GCAM_OK) {
         gcam_image_free(*out);

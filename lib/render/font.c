@@ -91,7 +91,7 @@ static const char *const glyphs[] = {
     /* i */ "M1 20 L1 0 D1 27",
     /* j */ "M6 20 L6 -3 A1 -3 5 5 0 -80 D6 27",
     /* k */ "M0 28 L0 0 M13 20 L0 7 M5 12 L14 0",
-    /* l */ "M1 28 L1 0",
+    /* l */ "M1 28 L1 4 A5 4 4 4 180 275",
     /* m */ "M0 20 L0 0 M0 13 A6 13 6 7 180 0 L12 0 M12 13 A18 13 6 7 180 0 L24 0",
     /* n */ "M0 20 L0 0 M0 12 A8 12 8 8 180 0 L16 0",
     /* o */ "O9 10 9 10 0 360",
@@ -202,7 +202,7 @@ static void ink_segment(ink *k, const segment *s, double radius) {
 }
 
 static double pen_radius(const gcam__type *type) {
-    return (type->bold ? 0.092 : 0.062) * type->size;
+    return (type->bold ? 0.092 : 0.066) * type->size;
 }
 
 /* `x`, `y`: the glyph's left end on the baseline. */
@@ -241,7 +241,7 @@ static int next_glyph(const char *text, size_t length, size_t *bytes) {
 }
 
 static double advance(const outline *o, const gcam__type *type) {
-    return (o->count ? o->width + SPACING : BLANK) * type->size / CAPITAL;
+    return (o->count ? o->width + SPACING + type->bold : BLANK) * type->size / CAPITAL;
 }
 
 double gcam__text_width(const char *text, size_t length, const gcam__type *type) {

@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#define EDGE_ALPHA 0.6
+
 /* ---- where a photo's pixels lie in the map ----------------------------------------------------------------------------- */
 
 /* For one column or row of the photo: two neighbours in the map and the share of the second; low < 0: the network did not see it. */
@@ -40,9 +42,10 @@ static float sample(const float *map, int width, const place *column, const plac
 
 /* ---- pixels ------------------------------------------------------------------------------------------------------------ */
 
-static void dim(uint8_t *to, const uint8_t *from) {
+/* What the network did not see: grey, so that no colour there is taken for the map's; `floor` is what black becomes. */
+static void dim(uint8_t *to, const uint8_t *from, int floor) {
     int grey = (from[0] * 77 + from[1] * 150 + from[2] * 29) >> 8;
-    for (int c = 0; c < 3; c++) to[c] = (uint8_t)((from[c] + grey) / 2 * 2 / 5);
+    memset(to, floor + grey * 3 / 10, 3);
 }
 
 static void show_heat(uint8_t *to, const uint8_t *from, float value, const gcam__view *view, const gcam__style *style) {
@@ -84,13 +87,32 @@ static void fill_pictures(gcam_image *out, const gcam_image *photo, const gcam__
             uint8_t *to = out->pixels + at;
             const uint8_t *from = photo->pixels + at;
             if (rows[y].low < 0 || columns[x].low < 0)
-                dim(to, from);
+                dim(to, from, view->pixels ? 58 : 8);
             else if (view->pixels)
                 show_stretched(to, view, &columns[x], &rows[y], magnitude);
             else
                 show_heat(to, from, sample(view->map, view->width, &columns[x], &rows[y]), view, style);
         }
     }
+}
+
+/* First and one past the last place that the network saw. */
+static void seen_range(const place *places, int count, int *begin, int *end) {
+    for (*begin = 0; *begin < count && places[*begin].low < 0;) ++*begin;
+    for (*end = count; *end > *begin && places[*end - 1].low < 0;) --*end;
+}
+
+/* A thin line around what the network saw, on those sides where the photo goes on. */
+static void mark_edge(gcam_image *out, const place *columns, const place *rows) {
+    static const gcam__colour line = {255, 255, 255};
+    int left, right, top, bottom;
+    seen_range(columns, out->width, &left, &right);
+    seen_range(rows, out->height, &top, &bottom);
+    if (right <= left || bottom <= top) return;
+    gcam__fill(out, (gcam__rect){left - 1, top - 1, 1, bottom - top + 2}, line, EDGE_ALPHA);
+    gcam__fill(out, (gcam__rect){right, top - 1, 1, bottom - top + 2}, line, EDGE_ALPHA);
+    gcam__fill(out, (gcam__rect){left, top - 1, right - left, 1}, line, EDGE_ALPHA);
+    gcam__fill(out, (gcam__rect){left, bottom, right - left, 1}, line, EDGE_ALPHA);
 }
 
 gcam_status gcam__overlay(gcam_image **out, const gcam_image *photo, const gcam__view *view, const gcam__style *style) {
@@ -103,6 +125,7 @@ gcam_status gcam__overlay(gcam_image **out, const gcam_image *photo, const gcam_
         fill_places(columns, photo->width, g->photo_width, g->scale_x, g->left, g->input_width, view->width);
         fill_places(rows, photo->height, g->photo_height, g->scale_y, g->top, g->input_height, view->height);
         fill_pictures(*out, photo, view, style, columns, rows);
+        mark_edge(*out, columns, rows);
     }
     gcam__free(columns);
     gcam__free(rows);

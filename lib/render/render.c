@@ -1,5 +1,6 @@
 /* The entrances of the room: explanations become views, options become a style. */
 #include "core/memory.h"
+#include "core/options.h"
 #include "core/status.h"
 #include "io/image.h"
 #include "render/view.h"
@@ -45,14 +46,21 @@ gcam_status gcam__view_of(gcam__view *out, const gcam_explanation *e) {
     return GCAM_OK;
 }
 
+void gcam_render_options_defaults(gcam_render_options *options) {
+    *options = (gcam_render_options){.struct_size = sizeof *options};
+}
+
 gcam_status gcam__style_of(gcam__style *out, const gcam_render_options *options) {
-    double alpha = options && options->alpha != 0 ? options->alpha : 0.5;
+    gcam_render_options taken;
+    gcam_render_options_defaults(&taken);
+    GCAM_TRY(gcam__options_take(&taken, sizeof taken, options, "render"));
+    double alpha = taken.alpha != 0 ? taken.alpha : 0.5;
     if (!(alpha > 0 && alpha <= 1)) {
         return gcam__fail(GCAM_ERR_ARGUMENT, "render", "alpha: %g, expected more than 0 and at most 1", alpha);
     }
     out->alpha = alpha;
     for (int is_signed = 0; is_signed < 2; is_signed++) {
-        GCAM_TRY(gcam__ramp_make(&out->ramps[is_signed], options ? options->colormap : NULL, is_signed));
+        GCAM_TRY(gcam__ramp_make(&out->ramps[is_signed], taken.colormap, is_signed));
     }
     return GCAM_OK;
 }
