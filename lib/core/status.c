@@ -45,6 +45,11 @@ gcam_status gcam__fail_prefix(const char *prefix) {
     return last_error.status;
 }
 
+gcam_status gcam__fail_offset(int64_t offset) {
+    if (last_error.offset < 0) last_error.offset = offset;
+    return last_error.status;
+}
+
 const char *gcam_status_text(gcam_status status) {
     switch (status) {
 #define TEXT_CASE(name, value, text) \

@@ -16,6 +16,9 @@ gcam_status gcam__fail_at(gcam_status status, const char *where, int64_t offset,
 /* Puts "prefix: " before the current message, as a path before what is wrong with the file. Returns the error's status. */
 gcam_status gcam__fail_prefix(const char *prefix);
 
+/* Gives the current error a byte offset if it has none yet. Returns the error's status. */
+gcam_status gcam__fail_offset(int64_t offset);
+
 /* Returns from the calling function when a call fails. */
 #define GCAM_TRY(call)                                            \
     do {                                                          \

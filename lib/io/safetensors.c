@@ -146,6 +146,7 @@ static gcam_status read_fields(reader *r, fields *f) {
 }
 
 static gcam_status read_entry(reader *r, const char *name) {
+    int64_t at = (int64_t)r->json.cursor.at;
     fields f = {.entry.name = name};
     if (read_fields(r, &f) != GCAM_OK) {
         char shown[200];
@@ -156,7 +157,7 @@ static gcam_status read_entry(reader *r, const char *name) {
     gcam__dense_strides(&f.entry.shape, f.entry.stride);
     GCAM_TRY(gcam__grow((void **)&r->spans, r->table->count, &r->capacity, sizeof *r->spans));
     r->spans[r->table->count] = f.where;
-    return gcam__tensor_table_put(r->table, &f.entry);
+    return gcam__tensor_table_put(r->table, &f.entry) == GCAM_OK ? GCAM_OK : gcam__fail_offset(at);
 }
 
 static gcam_status read_metadata(reader *r) {
@@ -166,7 +167,8 @@ static gcam_status read_metadata(reader *r) {
         GCAM_TRY(gcam__json_key(&r->json, &key));
         if (!key) return GCAM_OK;
         GCAM_TRY(gcam__json_text(&r->json, &value));
-        GCAM_TRY(gcam__tensor_table_put_metadata(r->table, key, value));
+        if (gcam__tensor_table_put_metadata(r->table, key, value) != GCAM_OK)
+            return gcam__fail_offset((int64_t)r->json.cursor.at);
     }
 }
 

@@ -191,7 +191,8 @@ gcam_status gcam__torch_fill(gcam_tensor_table *table, const value *root) {
     for (size_t i = 0; i + 1 < dict->items->count; i += 2) {
         const value *key = &dict->items->at[i], *v = &dict->items->at[i + 1];
         if (key->kind != GCAM__PICKLE_TEXT || v->kind != GCAM__PICKLE_TENSOR) continue;
-        GCAM_TRY(put_tensor(table, key, prefix, v->tensor));
+        if (put_tensor(table, key, prefix, v->tensor) == GCAM_OK) continue;
+        return gcam__fail_offset((int64_t)(key->text - (const char *)table->file.data));
     }
     return GCAM_OK;
 }

@@ -144,7 +144,9 @@ static gcam_status read_storages(reader *r) {
     GCAM_TRY(read_value(r, cursor, &views));
     if (views.kind != GCAM__PICKLE_LIST)
         return gcam__fail_at(GCAM_ERR_FORMAT, "torch_tar", at, "the list of views is not a list");
-    for (size_t i = 0; i < views.items->count; i++) GCAM_TRY(read_view(r, &views.items->at[i]));
+    for (size_t i = 0; i < views.items->count; i++) {
+        if (read_view(r, &views.items->at[i]) != GCAM_OK) return gcam__fail_offset(at);
+    }
     return GCAM_OK;
 }
 
@@ -202,8 +204,7 @@ static gcam_status read_tensors(reader *r) {
     for (int64_t i = 0; i < count; i++) {
         int64_t at = (int64_t)cursor->at;
         if (read_tensor(r, cursor) == GCAM_OK) continue;
-        const gcam_error *e = gcam_last_error();
-        return gcam__fail_at(e->status, "torch_tar", e->offset >= 0 ? e->offset : at, "%s", e->message);
+        return gcam__fail_offset(at);
     }
     return GCAM_OK;
 }
