@@ -1,4 +1,5 @@
-/* Arena. Design: chunks from gcam__alloc, filled from the front; what is large gets a chunk of its own. */
+/* Arena. Design: chunks from gcam__alloc, each twice the size of the one before, filled from the front; what is large gets a chunk of
+ * its own. */
 #include "core/arena.h"
 
 #include "core/memory.h"
@@ -6,7 +7,7 @@
 
 #include <string.h>
 
-enum { HEADER = 64, CHUNK = 64 * 1024, LARGE = 16 * 1024, ALIGNMENT = 16 };
+enum { HEADER = 64, FIRST_CHUNK = 2 * 1024, LAST_CHUNK = 64 * 1024, LARGE = 16 * 1024, ALIGNMENT = 16 };
 
 typedef struct gcam__arena_chunk {
     struct gcam__arena_chunk *next;
@@ -39,7 +40,10 @@ void *gcam__arena_alloc(gcam__arena *arena, size_t size) {
     if (size >= LARGE) return large_block(arena, size);
     size_t rounded = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (!arena->chunks || arena->chunks->size - arena->chunks->used < rounded) {
-        chunk *made = chunk_create(CHUNK);
+        size_t wanted = !arena->chunks                     ? FIRST_CHUNK
+                        : arena->chunks->size < LAST_CHUNK ? 2 * arena->chunks->size
+                                                           : LAST_CHUNK;
+        chunk *made = chunk_create(wanted > rounded ? wanted : rounded);
         if (!made) return NULL;
         made->next = arena->chunks;
         arena->chunks = made;
