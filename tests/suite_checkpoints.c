@@ -241,7 +241,7 @@ START_TEST(old_views_of_storages) {
     blob_text(&b, "\x80\2}U\1wctorch._utils\n_rebuild_tensor\n(");
     blob_put(&b, id, sizeof id - 1);
     blob_put(&b, "K\1))tRs.\x80\2]U\0010a.\4\0\0\0\0\0\0\0",
-             25); /* a scalar: element 1 of the view of elements 1 and 2 */
+             24); /* a scalar: element 1 of the view of elements 1 and 2 */
     blob_put(&b, (float[]){10, 11, 12, 13}, 16);
     gcam_tensor_table *table = open_blob(&b);
     gcam_tensor_entry_read(gcam_tensor_table_find(table, "w"), &value);
