@@ -340,7 +340,10 @@ static gcam_status read_attribute(gcam__arena *arena, gcam__cursor message, gcam
     out->floats = floats;
     out->ints = ints;
     settle_type(out, float_count, int_count);
-    return GCAM_OK;
+    if ((out->type != GCAM__ONNX_TENSOR || out->tensor.data) && (out->type != GCAM__ONNX_STRING || out->s))
+        return GCAM_OK;
+    return gcam__fail_at(GCAM_ERR_FORMAT, "onnx", (int64_t)message.at, "attribute %s has no value of its type",
+                         out->name);
 }
 
 enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_NAME = 3, NODE_OP = 4, NODE_ATTRIBUTE = 5, NODE_DOMAIN = 7 };
