@@ -7,6 +7,7 @@
 #undef SUITE
 
 int main(void) {
+    setenv("CK_DEFAULT_TIMEOUT", "60", 0); /* seconds a test; Check's own 4 are too few on a busy machine */
     SRunner *runner = srunner_create(NULL);
 #define SUITE(name) srunner_add_suite(runner, name##_suite());
 #include "suites.inc"

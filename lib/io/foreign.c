@@ -39,8 +39,7 @@ static const signature signatures[] = {
      "a pickle that torch.save did not write; save the state_dict() with torch.save"},
     {BYTES("\x80\5"), GCAM_ERR_UNSUPPORTED,
      "a pickle that torch.save did not write; save the state_dict() with torch.save"},
-    {BYTES("\x08"), GCAM_ERR_UNSUPPORTED,
-     "perhaps an ONNX file, which is not supported; expected a PyTorch or safetensors file"},
+    {BYTES("\x08"), GCAM_ERR_UNSUPPORTED, "perhaps a damaged ONNX file; expected a PyTorch, safetensors or ONNX file"},
 };
 
 gcam_status gcam__refuse_foreign(const uint8_t *data, size_t size) {
@@ -55,5 +54,5 @@ gcam_status gcam__refuse_foreign(const uint8_t *data, size_t size) {
         return gcam__fail_at(GCAM_ERR_FORMAT, "tensor_table", 0,
                              "the file begins with zeros only, perhaps a broken download");
     return gcam__fail_at(GCAM_ERR_FORMAT, "tensor_table", 0,
-                         "not a checkpoint: expected a PyTorch zip, stream or tar file, or safetensors");
+                         "not a checkpoint: expected a PyTorch zip, stream or tar file, safetensors or ONNX");
 }
