@@ -433,7 +433,8 @@ START_TEST(files_of_other_kinds_are_named) {
         FOREIGN("version https://git-lfs.github.com/spec/v1\n", GCAM_ERR_FORMAT, "a Git LFS pointer"),
         FOREIGN("\x1F\x8B\x08", GCAM_ERR_UNSUPPORTED, "compressed with gzip; decompress it first"),
         FOREIGN("\x80\4\x95....", GCAM_ERR_UNSUPPORTED, "a pickle that torch.save did not write"),
-        FOREIGN("x", GCAM_ERR_FORMAT, "not a checkpoint: expected a PyTorch zip, stream or tar file, or safetensors"),
+        FOREIGN("x", GCAM_ERR_FORMAT,
+                "not a checkpoint: expected a PyTorch zip, stream or tar file, safetensors or ONNX"),
         FOREIGN("PK\3\4 and then nothing that a zip archive would have", GCAM_ERR_FORMAT,
                 "the directory at its end is missing; it is truncated"),
     };
