@@ -457,7 +457,12 @@ static void check_answers(const char *path, const answer *answers, size_t count)
         gcam_prediction top;
         char file[128];
         snprintf(file, sizeof file, "../shared/photos/%s", answers[i].photo);
-        check_ok(gcam_image_load(&photo, file));
+        gcam_status status = gcam_image_load(&photo, file);
+        if (status == GCAM_ERR_UNSUPPORTED && !strstr(gcam_image_readers(), "libjpeg")) {
+            printf("skipped: %s\n", gcam_last_error()->message);
+            continue;
+        }
+        check_ok(status);
         check_ok(gcam_classify(session, photo, &top, 1));
         ck_assert_int_eq(top.class_index, answers[i].class_index);
         ck_assert_str_eq(top.label, gcam__imagenet_labels[top.class_index]);
