@@ -65,6 +65,18 @@ typedef enum gcam_profile {
 GCAM_API gcam_status gcam_profile_find(gcam_profile *out, const char *name);
 
 /** What to explain and how. Zero fields mean the defaults. */
+/** What a path or a replacement starts from, for methods that compare the input with something that says nothing. */
+typedef enum gcam_baseline {
+    GCAM_BASELINE_ZERO = 0, /**< a tensor of zeros: the mean colour under most preprocessings */
+    GCAM_BASELINE_BLACK,    /**< black pixels, through the model's mean and standard deviation */
+    GCAM_BASELINE_WHITE,
+    GCAM_BASELINE_BLUR,   /**< the input under a Gaussian of 10 pixels */
+    GCAM_BASELINE_UNIFORM /**< random pixels, averaged over several draws */
+} gcam_baseline;
+
+/** Called after each batch of a method that takes many passes: `done` grows from 0 to 1. Another result than 0 cancels the call. */
+typedef int (*gcam_progress_fn)(const char *method, double done, void *user);
+
 typedef struct gcam_explain_options {
     size_t struct_size;
     const char *const *methods; /**< ids; default: "gradcam" alone */
@@ -75,6 +87,16 @@ typedef struct gcam_explain_options {
     size_t layer_count;
     gcam_profile profile;
     uint64_t seed; /**< of methods that draw random numbers */
+    int samples;   /**< noisy copies, steps of a path, masks; default: each method's published number */
+    double
+        noise; /**< standard deviation of noise as a share of the input's range (smoothgrad and its kin), or in units of the
+                                     input (smooth-gradcam++, gradientshap); default: each method's own; negative: none */
+    gcam_baseline baseline; /**< of integrated-gradients and gradientshap */
+    int window, stride;     /**< of occlusion, in input pixels; default 35 and 8 */
+    size_t
+        max_memory; /**< bytes that methods of many passes may use for them; default 256 MB; results do not depend on it */
+    gcam_progress_fn progress; /**< NULL: none */
+    void *progress_user;
 } gcam_explain_options;
 
 /** Fills in the defaults. */
@@ -118,6 +140,9 @@ GCAM_API int gcam_explanation_class(const gcam_explanation *e);
 GCAM_API const char *gcam_explanation_label(const gcam_explanation *e);
 GCAM_API double gcam_explanation_score(const gcam_explanation *e);       /**< value of the target */
 GCAM_API double gcam_explanation_probability(const gcam_explanation *e); /**< p_c */
+/** Sum of the shares minus what they should sum to, where a method promises completeness (integrated-gradients, gradientshap, fullgrad);
+ * NaN for others. */
+GCAM_API double gcam_explanation_residual(const gcam_explanation *e);
 /** Where the map lies in the photo; for tensors, the input itself. */
 GCAM_API const gcam_geometry *gcam_explanation_geometry(const gcam_explanation *e);
 

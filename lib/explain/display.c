@@ -77,13 +77,21 @@ static void max_abs_channels(const gcam_tensor *raw, float *plane) {
     }
 }
 
+gcam_status gcam__make_pixels(const gcam__task *task, int64_t channels) {
+    const int64_t *dim = task->study->input->shape.dim;
+    gcam_shape shape = {3, {channels, dim[2], dim[3]}};
+    return gcam_tensor_create(&task->e->raw, &shape);
+}
+
 /* Fills `out` (input size) from the map of a layer; 1 where the map is flat. */
 static int show_layer(const gcam__task *task, float *map, float *out) {
     const gcam_tensor *raw = task->e->raw;
     int64_t h = raw->shape.dim[0], w = raw->shape.dim[1];
-    int is_signed = task->e->method->show == GCAM__SHOW_SIGNED;
-    for (int64_t i = 0; i < h * w; i++) map[i] = is_signed || raw->data[i] > 0 ? raw->data[i] : 0;
+    gcam__show show = task->e->method->show;
+    int is_signed = show == GCAM__SHOW_SIGNED;
+    for (int64_t i = 0; i < h * w; i++) map[i] = show != GCAM__SHOW_POSITIVE || raw->data[i] > 0 ? raw->data[i] : 0;
     if (gcam__is_flat(map, h * w)) return 1;
+    if (show == GCAM__SHOW_RANGE) min_max(map, h * w, 0);
     if (is_signed)
         resize(task->study, map, h, w, out);
     else

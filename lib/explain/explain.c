@@ -7,6 +7,7 @@
 #include "graph/session.h"
 #include "model/preprocess.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,6 +101,7 @@ static void clear(gcam__study *study) {
     gcam__free(study->layers);
     gcam__free(study->methods);
     gcam__free(study->z);
+    gcam__free(study->p);
 }
 
 static char *label_of(const gcam__study *study, int class_index) {
@@ -115,6 +117,7 @@ static gcam_status fill(const gcam__task *task) {
     gcam_explanation *e = task->e;
     e->target = task->aim->target;
     e->score = task->aim->score;
+    e->residual = NAN;
     e->probability = task->aim->probability;
     e->geometry = study->geometry;
     e->label = label_of(study, e->target.class_index);

@@ -15,13 +15,15 @@ enum {
     GCAM__WANTS_LAYER = 3,      /* either makes it a method of a layer */
     GCAM__WANTS_PIXELS = 4,     /* dy/dx; the same bit shifted by a gcam_rule for the other rules */
     GCAM__WANTS_GUIDED = 4 << GCAM_RULE_GUIDED,
-    GCAM__WANTS_DECONVNET = 4 << GCAM_RULE_DECONVNET
+    GCAM__WANTS_DECONVNET = 4 << GCAM_RULE_DECONVNET,
+    GCAM__WANTS_TAIL = 32 /* what the layers behind the layer read beside it, to run them again with another A */
 };
 
 /* How a raw result becomes a display map. */
 typedef enum gcam__show {
     GCAM__SHOW_POSITIVE, /* rectified, 0..1 */
     GCAM__SHOW_SIGNED,   /* -1..1 */
+    GCAM__SHOW_RANGE,    /* from the smallest, 0, to the largest, 1 */
     GCAM__SHOW_MAX_ABS   /* of pixels: largest magnitude over the channels, 0..1 */
 } gcam__show;
 
@@ -64,7 +66,8 @@ typedef struct gcam__study {
     unsigned wants; /* of all methods together */
     int logits;     /* layer whose output is z: the network's output, or what enters its softmax */
     int64_t class_count;
-    double *z, *p; /* class scores and their softmax */
+    float *z;  /* class scores */
+    double *p; /* their softmax */
 } gcam__study;
 
 /* What one method is to do: fill in e->raw, and weights and warnings where it has them. */
@@ -96,7 +99,7 @@ struct gcam_explanation {
     gcam_tensor *raw, *map;
     float *weights;
     size_t weight_count;
-    double score, probability;
+    double score, probability, residual;
     gcam_geometry geometry;
     unsigned warnings;
 };
@@ -109,6 +112,9 @@ gcam_status gcam__method_lookup(const gcam__method **out, const char *id);
 int gcam__logits_layer(const gcam_network *network);
 /* Before the passes: do the classes exist? */
 gcam_status gcam__targets_check(const gcam__study *study);
+/* The target's value for class scores z (class_count floats), and dy/dz unless `seed` is NULL (then cleared first). `p` has room for
+ * class_count numbers and receives softmax z. */
+double gcam__target_value(const gcam__study *study, const gcam_target *target, const float *z, double *p, double *seed);
 /* 1 where a probability's seed has vanished. */
 int gcam__is_saturated(const gcam__study *study, const gcam__aim *aim);
 /* After the forward pass: fills in z, p, and every aim's target, seed, score and probability. */
@@ -123,11 +129,44 @@ gcam_status gcam__layers_resolve(gcam__study *study);
  * same. NULL where the head is anything else; `reason` (256 bytes, may be NULL) then says in which layer it differs. */
 const float *gcam__tail_weights(const gcam__study *study, const gcam__map_layer *layer, char *reason);
 
+/* ---- lab.c: further passes ---- */
+/* A second session on the study's network that runs many changed inputs, or many changed activations of one layer, at once. */
+typedef struct gcam__lab {
+    const gcam__study *study;
+    const gcam__aim *aim;
+    const char *method;   /* for progress */
+    int64_t count, batch; /* inputs in all, and in one pass */
+    int watched;          /* layer whose gradient is taken; -1: none */
+    gcam_session *session;
+    int *given;           /* layers whose values are brought: the input alone, or a layer and what runs beside it */
+    gcam_tensor **values; /* theirs, `batch` images each; values[0] is what the caller fills */
+    int given_count;
+    int64_t size;                 /* of one image of values[0] */
+    double *score, *p, *seed_row; /* the target's value for each image; work */
+    gcam_tensor *seed;
+} gcam__lab;
+
+/* Fills image `n` (of lab->count) with `size` floats, copies of the study's own value before. */
+typedef void (*gcam__fill_fn)(const gcam__lab *lab, int64_t n, float *x, void *user);
+/* Takes what came out for image `n`: the target's value, and dy/d(watched layer) where one is watched. In the order of n. */
+typedef void (*gcam__take_fn)(const gcam__lab *lab, int64_t n, double score, const float *gradient, void *user);
+
+/* For `count` changed inputs; gradients at layer `watched`, -1: none. Close it also after a failure. */
+gcam_status gcam__lab_open(gcam__lab *lab, const gcam__task *task, int64_t count, int watched);
+/* For `count` changed activations of task->layer: runs only the layers behind it. */
+gcam_status gcam__lab_open_tail(gcam__lab *lab, const gcam__task *task, int64_t count);
+gcam_status gcam__lab_run(gcam__lab *lab, gcam__fill_fn fill, gcam__take_fn take, void *user);
+void gcam__lab_close(gcam__lab *lab);
+/* Makes the study's forward pass keep what the tail behind `layer` reads beside it. */
+gcam_status gcam__tail_watch(const gcam__study *study, const gcam__map_layer *layer);
+
 /* ---- gather.c ---- */
 /* The passes: one forward, then one backward for each rule that is wanted (for several targets at once). */
 gcam_status gcam__gather(gcam__study *study);
 
 /* ---- display.c ---- */
+/* New raw result of `channels` x H x W at the input's size. */
+gcam_status gcam__make_pixels(const gcam__task *task, int64_t channels);
 /* Makes e->map from e->raw, and notes FLAT. */
 gcam_status gcam__display(const gcam__task *task);
 /* One rectified map of h x w (changed in place where the profile normalises first) resized to the network's input as the profile says. */
@@ -160,6 +199,18 @@ gcam_status gcam__elementwise_map(const gcam__task *task, double *s);
 gcam_status gcam__layercam_map(const gcam__task *task, double *s);
 gcam_status gcam__eigen_map(const gcam__task *task, double *s);
 gcam_status gcam__eigengrad_map(const gcam__task *task, double *s);
+gcam_status gcam__smooth_plusplus_map(const gcam__task *task, double *s);
+gcam_status gcam__score_map(const gcam__task *task, double *s);
+gcam_status gcam__ablation_map(const gcam__task *task, double *s);
+gcam_status gcam__recipro_map(const gcam__task *task, double *s);
+gcam_status gcam__fullgrad_run(const gcam__task *task);
+gcam_status gcam__smoothgrad_run(const gcam__task *task);
+gcam_status gcam__smoothgrad2_run(const gcam__task *task);
+gcam_status gcam__vargrad_run(const gcam__task *task);
+gcam_status gcam__integrated_run(const gcam__task *task);
+gcam_status gcam__gradientshap_run(const gcam__task *task);
+gcam_status gcam__occlusion_run(const gcam__task *task);
+gcam_status gcam__rise_run(const gcam__task *task);
 gcam_status gcam__gradient_run(const gcam__task *task);
 gcam_status gcam__input_gradient_run(const gcam__task *task);
 gcam_status gcam__guided_run(const gcam__task *task);

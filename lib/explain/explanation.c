@@ -58,6 +58,10 @@ double gcam_explanation_probability(const gcam_explanation *e) {
     return e->probability;
 }
 
+double gcam_explanation_residual(const gcam_explanation *e) {
+    return e->residual;
+}
+
 const gcam_geometry *gcam_explanation_geometry(const gcam_explanation *e) {
     return &e->geometry;
 }

@@ -21,14 +21,18 @@ static int wants_any_pixels(const gcam__study *study) {
            || wants_pixels(study, GCAM_RULE_DECONVNET);
 }
 
-/* What the session is to keep at the network's input, with or without the gradient of the pixels. */
-static unsigned input_watch(const gcam__study *study, int pixels) {
-    unsigned what = pixels ? GCAM_WATCH_GRADIENT : 0;
+/* Adds to what the session keeps of a layer. */
+static gcam_status add_watch(gcam_session *s, int layer, unsigned what) {
+    return gcam_session_watch(s, layer, s->watch[layer] | what);
+}
+
+/* Gradients of the pixels are wanted no longer, unless the input is one of the layers. */
+static gcam_status drop_pixels(const gcam__study *study) {
+    int input = gcam_network_input(study->network);
     for (size_t i = 0; i < study->layer_count; i++) {
-        if (study->layers[i].index == gcam_network_input(study->network))
-            what |= GCAM_WATCH_ACTIVATION | GCAM_WATCH_GRADIENT;
+        if (study->layers[i].index == input) return GCAM_OK;
     }
-    return what;
+    return gcam_session_watch(study->session, input, study->session->watch[input] & GCAM_WATCH_ACTIVATION);
 }
 
 static gcam_status watch_all(const gcam__study *study) {
@@ -36,9 +40,12 @@ static gcam_status watch_all(const gcam__study *study) {
     gcam_session_unwatch_all(s);
     GCAM_TRY(gcam_session_watch(s, study->logits, GCAM_WATCH_ACTIVATION));
     unsigned what = GCAM_WATCH_ACTIVATION | (study->wants & GCAM__WANTS_GRADIENT ? GCAM_WATCH_GRADIENT : 0);
-    for (size_t i = 0; i < study->layer_count; i++) GCAM_TRY(gcam_session_watch(s, study->layers[i].index, what));
+    for (size_t i = 0; i < study->layer_count; i++) {
+        GCAM_TRY(add_watch(s, study->layers[i].index, what));
+        if (study->wants & GCAM__WANTS_TAIL) GCAM_TRY(gcam__tail_watch(study, &study->layers[i]));
+    }
     if (!wants_any_pixels(study)) return GCAM_OK;
-    return gcam_session_watch(s, gcam_network_input(study->network), input_watch(study, 1));
+    return add_watch(s, gcam_network_input(study->network), GCAM_WATCH_GRADIENT);
 }
 
 /* Copies image `row` of a tensor; zeros where the pass did not reach it, because the target does not depend on it. */
@@ -134,8 +141,7 @@ static gcam_status run_backward(gcam__study *study) {
         if (wants_pixels(study, rule)) GCAM_TRY(run_rule(study, rule, seeds_at_once(study, 1)));
     }
     int pixels = wants_pixels(study, GCAM_RULE_GRADIENT);
-    if (!pixels && wants_any_pixels(study))
-        GCAM_TRY(gcam_session_watch(study->session, gcam_network_input(study->network), input_watch(study, 0)));
+    if (!pixels && wants_any_pixels(study)) GCAM_TRY(drop_pixels(study));
     if (!pixels && !(study->wants & GCAM__WANTS_GRADIENT)) return GCAM_OK;
     return run_rule(study, GCAM_RULE_GRADIENT, seeds_at_once(study, pixels));
 }

@@ -7,14 +7,8 @@
 
 #include <string.h>
 
-static gcam_status make_raw(const gcam__task *task) {
-    const gcam_shape *input = &task->study->input->shape;
-    gcam_shape shape = {3, {input->dim[1], input->dim[2], input->dim[3]}};
-    return gcam_tensor_create(&task->e->raw, &shape);
-}
-
 static gcam_status run_rule(const gcam__task *task, gcam_rule rule) {
-    GCAM_TRY(make_raw(task));
+    GCAM_TRY(gcam__make_pixels(task, task->study->input->shape.dim[1]));
     gcam_tensor *raw = task->e->raw;
     int64_t count = gcam_shape_count(&raw->shape);
     memcpy(raw->data, task->aim->pixels[rule], (size_t)count * sizeof *raw->data);

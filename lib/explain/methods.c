@@ -9,39 +9,50 @@
 
 #define A GCAM__WANTS_ACTIVATION
 #define AG (GCAM__WANTS_ACTIVATION | GCAM__WANTS_GRADIENT)
+#define AT (GCAM__WANTS_ACTIVATION | GCAM__WANTS_TAIL)
 #define ALL GCAM__PART_ALL
 #define POSITIVE GCAM__PART_POSITIVE
+#define ABOVE GCAM__SHOW_POSITIVE
+#define RANGE GCAM__SHOW_RANGE
 #define NEGATIVE GCAM__PART_NEGATIVE
 
-/* Class activation maps: id, title, wants, check, map, part that is the result, equals CAM, cost, paper, summary. */
+/* Class activation maps: id, title, wants, check, map, how it is shown, part that is the result, equals CAM, cost, paper, summary. */
 #define CAMS(X) \
-    X("gradcam", "Grad-CAM", AG, NULL, gradcam, POSITIVE, 1, "F + b", "Selvaraju et al. 2017", \
+    X("gradcam", "Grad-CAM", AG, NULL, gradcam, ABOVE, POSITIVE, 1, "F + b", "Selvaraju et al. 2017", \
       "where the layer supports the class: ReLU of the channels weighted by their mean gradient") \
-    X("gradcam++", "Grad-CAM++", AG, NULL, plusplus, POSITIVE, 0, "F + b", "Chattopadhay et al. 2018", \
+    X("gradcam++", "Grad-CAM++", AG, NULL, plusplus, ABOVE, POSITIVE, 0, "F + b", "Chattopadhay et al. 2018", \
       "Grad-CAM with weights that do justice to several instances of the class") \
-    X("hirescam", "HiResCAM", AG, NULL, hires, ALL, 1, "F + b", "Draelos & Carin 2020", \
+    X("hirescam", "HiResCAM", AG, NULL, hires, ABOVE, ALL, 1, "F + b", "Draelos & Carin 2020", \
       "gradient times activation at each cell: the score's exact shares where the tail is linear") \
-    X("elementwise-gradcam", "Element-wise Grad-CAM", AG, NULL, elementwise, POSITIVE, 0, "F + b", "Gildenblat 2021", \
+    X("elementwise-gradcam", "Element-wise Grad-CAM", AG, NULL, elementwise, ABOVE, POSITIVE, 0, "F + b", "Gildenblat 2021", \
       "the positive products of gradient and activation at each cell") \
-    X("xgradcam", "XGrad-CAM", AG, NULL, xgrad, POSITIVE, 1, "F + b", "Fu et al. 2020", \
+    X("xgradcam", "XGrad-CAM", AG, NULL, xgrad, ABOVE, POSITIVE, 1, "F + b", "Fu et al. 2020", \
       "channels weighted by their gradient where they are active") \
-    X("layercam", "LayerCAM", AG, NULL, layercam, POSITIVE, 0, "F + b", "Jiang et al. 2021", \
+    X("layercam", "LayerCAM", AG, NULL, layercam, ABOVE, POSITIVE, 0, "F + b", "Jiang et al. 2021", \
       "activation times positive gradient at each cell; sharp also in early layers") \
-    X("eigencam", "Eigen-CAM", A, NULL, eigen, POSITIVE, 0, "F", "Muhammad & Yeasin 2020", \
+    X("eigencam", "Eigen-CAM", A, NULL, eigen, ABOVE, POSITIVE, 0, "F", "Muhammad & Yeasin 2020", \
       "the strongest pattern of the layer, whatever the class") \
-    X("eigengradcam", "EigenGrad-CAM", AG, NULL, eigengrad, POSITIVE, 0, "F + b", "Muhammad & Yeasin 2020", \
+    X("eigengradcam", "EigenGrad-CAM", AG, NULL, eigengrad, ABOVE, POSITIVE, 0, "F + b", "Muhammad & Yeasin 2020", \
       "the strongest pattern of gradient times activation") \
-    X("cam", "CAM", A, gcam__cam_check, cam, ALL, 0, "F", "Zhou et al. 2016", \
+    X("smooth-gradcam++", "Smooth Grad-CAM++", A, NULL, smooth_plusplus, ABOVE, POSITIVE, 0, "2 F + n (F + b)", "Omeiza et al. 2019", \
+      "Grad-CAM++ averaged over noisy copies of the input") \
+    X("scorecam", "Score-CAM", A, NULL, score, ABOVE, POSITIVE, 0, "F + K F", "Wang et al. 2020", \
+      "channels weighted by the score of the input seen through them; no gradients") \
+    X("ablationcam", "Ablation-CAM", AT, NULL, ablation, ABOVE, POSITIVE, 0, "F + K T", "Desai & Ramaswamy 2020", \
+      "channels weighted by how far the score falls without them; no gradients") \
+    X("reciprocam", "Recipro-CAM", AT, NULL, recipro, RANGE, ALL, 0, "F + Z T", "Byun & Lee 2022", \
+      "the score that each cell of the layer earns alone; no gradients") \
+    X("cam", "CAM", A, gcam__cam_check, cam, ABOVE, ALL, 0, "F", "Zhou et al. 2016", \
       "channels weighted by the last layer's own weights; only for global average pooling + linear")
 
-#define CAM(id, title, wants, check, map, part, equals, cost, paper, summary) \
-    {{id, title, summary, paper, cost, 0, (part) == ALL}, wants, GCAM__SHOW_POSITIVE, gcam__cam_run, check, gcam__##map##_map, part, equals},
+#define CAM(id, title, wants, check, map, shown, part, equals, cost, paper, summary) \
+    {{id, title, summary, paper, cost, 0, (part) == ALL}, wants, shown, gcam__cam_run, check, gcam__##map##_map, part, equals},
 /* Every class activation map has a guided sister. */
-#define GUIDED(id, title, wants, check, map, part, equals, cost, paper, summary) \
+#define GUIDED(id, title, wants, check, map, shown, part, equals, cost, paper, summary) \
     {{"guided-" id, "Guided " title, "guided backpropagation where " title " is warm: fine detail in the right place", paper, cost " + B", 1, 1}, \
      (wants) | GCAM__WANTS_GUIDED, GCAM__SHOW_MAX_ABS, gcam__guided_cam_run, check},
-#define PIXELS(id, title, wants, run, cost, paper, summary) \
-    {{id, title, summary, paper, cost, 1, 1}, wants, GCAM__SHOW_MAX_ABS, run},
+#define PIXELS(id, title, is_signed, wants, run, cost, paper, summary) \
+    {{id, title, summary, paper, cost, 1, is_signed}, wants, GCAM__SHOW_MAX_ABS, run},
 
 static const gcam__method methods[] = {
     CAMS(CAM)
@@ -49,14 +60,30 @@ static const gcam__method methods[] = {
      AG, GCAM__SHOW_SIGNED, gcam__cam_run, NULL, gcam__gradcam_map, ALL, 1},
     {{"counterfactual", "Counterfactual", "what speaks against the class: Grad-CAM of the negated score", "Selvaraju et al. 2017", "F + b", 0, 0},
      AG, GCAM__SHOW_POSITIVE, gcam__cam_run, NULL, gcam__gradcam_map, NEGATIVE, 1},
-    PIXELS("gradient", "Gradient", GCAM__WANTS_PIXELS, gcam__gradient_run, "F + B", "Simonyan et al. 2014",
+    PIXELS("gradient", "Gradient", 1, GCAM__WANTS_PIXELS, gcam__gradient_run, "F + B", "Simonyan et al. 2014",
            "how the score changes with each pixel")
-    PIXELS("input-x-gradient", "Input x gradient", GCAM__WANTS_PIXELS, gcam__input_gradient_run, "F + B", "Shrikumar et al. 2016",
+    PIXELS("input-x-gradient", "Input x gradient", 1, GCAM__WANTS_PIXELS, gcam__input_gradient_run, "F + B", "Shrikumar et al. 2016",
            "each pixel's share of the score, to first order")
-    PIXELS("guided-backprop", "Guided backpropagation", GCAM__WANTS_GUIDED, gcam__guided_run, "F + B", "Springenberg et al. 2015",
+    PIXELS("guided-backprop", "Guided backpropagation", 1, GCAM__WANTS_GUIDED, gcam__guided_run, "F + B", "Springenberg et al. 2015",
            "the gradient through positive signals only: fine detail, but not class-specific")
-    PIXELS("deconvnet", "Deconvolution", GCAM__WANTS_DECONVNET, gcam__deconvnet_run, "F + B", "Zeiler & Fergus 2014",
+    PIXELS("deconvnet", "Deconvolution", 1, GCAM__WANTS_DECONVNET, gcam__deconvnet_run, "F + B", "Zeiler & Fergus 2014",
            "positive signals carried back to the pixels, whatever the forward pass did")
+    PIXELS("smoothgrad", "SmoothGrad", 1, 0, gcam__smoothgrad_run, "F + n (F + B)", "Smilkov et al. 2017",
+           "the gradient averaged over noisy copies of the input")
+    PIXELS("smoothgrad2", "SmoothGrad squared", 0, 0, gcam__smoothgrad2_run, "F + n (F + B)", "Hooker et al. 2019",
+           "the squared gradient averaged over noisy copies of the input")
+    PIXELS("vargrad", "VarGrad", 0, 0, gcam__vargrad_run, "F + n (F + B)", "Adebayo et al. 2018",
+           "how much the gradient varies over noisy copies of the input")
+    PIXELS("integrated-gradients", "Integrated gradients", 1, 0, gcam__integrated_run, "F + n (F + B)", "Sundararajan et al. 2017",
+           "each pixel's share of the change from a baseline, along the straight path; the shares sum to the change")
+    PIXELS("gradientshap", "GradientSHAP", 1, 0, gcam__gradientshap_run, "F + n (F + B)", "Lundberg & Lee 2017",
+           "expected shares over random points between baseline and input")
+    PIXELS("fullgrad", "FullGrad", 0, 0, gcam__fullgrad_run, "2 F + B", "Srinivas & Fleuret 2019",
+           "the shares of the input and of every bias, where they lie")
+    PIXELS("occlusion", "Occlusion", 1, 0, gcam__occlusion_run, "F + n F", "Zeiler & Fergus 2014",
+           "how far the score falls when a window is covered")
+    PIXELS("rise", "RISE", 0, 0, gcam__rise_run, "F + n F", "Petsiuk et al. 2018",
+           "random masks weighted by the probability they leave; needs nothing but scores")
     CAMS(GUIDED)
 };
 

@@ -64,7 +64,7 @@ static int best_class(const gcam__study *study, int but) {
 }
 
 /* p = softmax z; returns logsumexp z. */
-static double softmax(const double *z, double *p, int64_t count) {
+static double softmax(const float *z, double *p, int64_t count) {
     double top = z[0], sum = 0;
     for (int64_t i = 1; i < count; i++) top = z[i] > top ? z[i] : top;
     for (int64_t i = 0; i < count; i++) sum += p[i] = exp(z[i] - top);
@@ -72,49 +72,37 @@ static double softmax(const double *z, double *p, int64_t count) {
     return top + log(sum);
 }
 
-/* y and dy/dz */
-static void set_seed(const gcam__study *study, gcam__aim *aim, double logsumexp) {
-    const double *z = study->z, *p = study->p;
-    int c = aim->target.class_index, d = aim->target.other_index;
-    switch (aim->target.kind) {
-    case GCAM_TARGET_LOGIT:
-        aim->score = z[c];
-        aim->seed[c] = 1;
-        break;
-    case GCAM_TARGET_PROBABILITY:
-        aim->score = p[c];
-        for (int64_t i = 0; i < study->class_count; i++) aim->seed[i] = p[c] * ((i == c) - p[i]);
-        break;
-    case GCAM_TARGET_LOG_PROBABILITY:
-        aim->score = z[c] - logsumexp;
-        for (int64_t i = 0; i < study->class_count; i++) aim->seed[i] = (i == c) - p[i];
-        break;
-    case GCAM_TARGET_DIFFERENCE:
-        aim->score = z[c] - z[d];
-        aim->seed[c] = 1;
-        aim->seed[d] = -1;
-        break;
-    }
-    aim->probability = p[c];
+double gcam__target_value(const gcam__study *study, const gcam_target *target, const float *z, double *p,
+                          double *seed) {
+    int64_t count = study->class_count;
+    int c = target->class_index, d = target->other_index;
+    int of_p = target->kind == GCAM_TARGET_PROBABILITY, of_log = target->kind == GCAM_TARGET_LOG_PROBABILITY;
+    double logsumexp = softmax(z, p, count);
+    for (int64_t i = 0; seed && i < count; i++)
+        seed[i] = of_p || of_log ? (of_p ? p[c] : 1) * ((i == c) - p[i]) : i == c;
+    if (of_p) return p[c];
+    if (of_log) return z[c] - logsumexp;
+    if (target->kind == GCAM_TARGET_LOGIT) return z[c];
+    if (seed) seed[d] = -1;
+    return (double)z[c] - z[d];
 }
 
 /* Copies the scores of the study's image out of the session. */
 static gcam_status read_scores(gcam__study *study) {
     const gcam_tensor *scores = gcam_session_activation(study->session, study->logits);
     if (!scores) scores = gcam_session_output(study->session);
-    study->z = gcam__calloc((size_t)study->class_count, 2 * sizeof *study->z);
-    if (!study->z) return gcam_last_error()->status;
-    study->p = study->z + study->class_count;
     const float *row = scores->data + study->image * study->class_count;
     int64_t dim[3] = {study->class_count, 1, 1};
     GCAM_TRY(gcam__check_finite("the network's output", "a score", row, dim));
-    for (int64_t i = 0; i < study->class_count; i++) study->z[i] = row[i];
+    study->z = gcam__calloc((size_t)study->class_count, sizeof *study->z);
+    study->p = gcam__calloc((size_t)study->class_count, sizeof *study->p);
+    if (!study->z || !study->p) return gcam_last_error()->status;
+    memcpy(study->z, row, (size_t)study->class_count * sizeof *study->z);
     return GCAM_OK;
 }
 
 gcam_status gcam__targets_aim(gcam__study *study) {
     GCAM_TRY(read_scores(study));
-    double logsumexp = softmax(study->z, study->p, study->class_count);
     for (size_t i = 0; i < study->aim_count; i++) {
         gcam__aim *aim = &study->aims[i];
         aim->target = study->options.targets[i];
@@ -126,7 +114,8 @@ gcam_status gcam__targets_aim(gcam__study *study) {
             target->other_index = best_class(study, target->class_index);
         aim->seed = gcam__calloc((size_t)study->class_count, sizeof *aim->seed);
         if (!aim->seed) return gcam_last_error()->status;
-        set_seed(study, aim, logsumexp);
+        aim->score = gcam__target_value(study, target, study->z, study->p, aim->seed);
+        aim->probability = study->p[target->class_index];
     }
     return GCAM_OK;
 }

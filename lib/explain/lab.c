@@ -1,0 +1,215 @@
+/* Further passes. Methods that ask "what would the score be if ..." run the network on many variants of its input, or of one layer's
+ * activation. A lab is a session of its own, with a batch that fits the memory allowed, so that weights are read once for several variants.
+ * For variants of an activation only the layers behind it run: the lab is given the activation and whatever else those layers read. */
+#include "core/memory.h"
+#include "core/status.h"
+#include "explain/explain.h"
+#include "graph/session.h"
+
+#include <string.h>
+
+enum { MOST_AT_ONCE = 16 };
+static const int64_t DEFAULT_MEMORY = 256 << 20;
+
+/* ---- which layers run again ------------------------------------------------------------------------------------------------- */
+
+/* behind[i] = 1 where layer i depends on `layer`, itself included. */
+static void mark_behind(const gcam_network *network, int layer, unsigned char *behind) {
+    memset(behind, 0, (size_t)network->count);
+    behind[layer] = 1;
+    for (int i = layer + 1; i < network->count; i++) {
+        for (int k = 0; k < network->nodes[i].input_count; k++) behind[i] |= behind[network->nodes[i].inputs[k]];
+    }
+}
+
+/* Lists `layer` first, then what the layers behind it read that does not depend on it. */
+static int list_given(const gcam__study *study, int layer, const unsigned char *behind, int *given) {
+    const gcam_network *network = study->network;
+    int count = 0;
+    given[count++] = layer;
+    for (int i = 0; i < network->count; i++) {
+        int read = 0;
+        for (int j = layer + 1; j <= study->logits && !behind[i] && !read; j++) {
+            for (int k = 0; behind[j] && k < network->nodes[j].input_count; k++)
+                read |= network->nodes[j].inputs[k] == i;
+        }
+        if (read) given[count++] = i;
+    }
+    return count;
+}
+
+/* `*given` is a new list of `*count` layers. */
+static gcam_status find_given(const gcam__study *study, int layer, int **given, int *count) {
+    size_t layers = (size_t)study->network->count;
+    unsigned char *behind = gcam__calloc(layers, 1);
+    *given = gcam__calloc(layers, sizeof **given);
+    if (behind && *given) {
+        mark_behind(study->network, layer, behind);
+        *count = list_given(study, layer, behind, *given);
+    }
+    gcam__free(behind);
+    return *given && behind ? GCAM_OK : GCAM_ERR_NOMEM;
+}
+
+gcam_status gcam__tail_watch(const gcam__study *study, const gcam__map_layer *layer) {
+    int *given, count = 0;
+    gcam_status status = find_given(study, layer->index, &given, &count);
+    for (int i = 1; i < count && status == GCAM_OK; i++)
+        status = gcam_session_watch(study->session, given[i], study->session->watch[given[i]] | GCAM_WATCH_ACTIVATION);
+    gcam__free(given);
+    return status;
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------------------------------ */
+
+/* Elements of one image at a layer. */
+static int64_t elements(const gcam__study *study, int layer) {
+    const gcam_shape *shape = gcam__session_shape(study->session, layer);
+    return gcam_shape_count(shape) / shape->dim[0];
+}
+
+/* How many images fit the memory: a forward pass holds about three of its largest activations, a backward pass all of them. */
+static int64_t choose_batch(const gcam__study *study, int first, int64_t count, int backward) {
+    int64_t largest = 1, all = 0;
+    for (int i = first; i <= study->logits; i++) {
+        int64_t size = elements(study, i);
+        largest = size > largest ? size : largest;
+        all += size;
+    }
+    int64_t bytes = (int64_t)sizeof(float) * (3 * largest + (backward ? all : 0));
+    int64_t memory = study->options.max_memory ? (int64_t)study->options.max_memory : DEFAULT_MEMORY;
+    int64_t batch = memory / bytes;
+    batch = batch < 1 ? 1 : batch > MOST_AT_ONCE ? MOST_AT_ONCE : batch;
+    return batch < count ? batch : count;
+}
+
+static gcam_status make_session(gcam__lab *lab) {
+    const gcam__study *study = lab->study;
+    const gcam__compute *compute = gcam__session_compute(study->session);
+    const int64_t *dim = study->input->shape.dim;
+    gcam_session_options options;
+    gcam_session_options_defaults(&options);
+    options.batch = lab->batch;
+    options.height = dim[2];
+    options.width = dim[3];
+    options.threads = gcam__pool_threads(compute->pool);
+    options.kernels = compute->kernels;
+    options.deterministic = compute->deterministic;
+    return gcam_session_create_network(&lab->session, study->network, &options);
+}
+
+/* One value tensor per given layer, every image of it the study's own. */
+static gcam_status make_value(gcam__lab *lab, int i) {
+    const gcam__study *study = lab->study;
+    int layer = lab->given[i];
+    int64_t size = elements(study, layer);
+    const gcam_tensor *own =
+        layer == gcam_network_input(study->network) ? study->input : gcam_session_activation(study->session, layer);
+    if (!own) return gcam__fail(GCAM_ERR_STATE, "explain", "the activation that the tail needs was not kept");
+    GCAM_TRY(gcam_tensor_create(&lab->values[i], gcam__session_shape(lab->session, layer)));
+    for (int64_t b = 0; b < lab->batch; b++)
+        memcpy(lab->values[i]->data + b * size, own->data + study->image * size, (size_t)size * sizeof(float));
+    return GCAM_OK;
+}
+
+static gcam_status open(gcam__lab *lab, int watched) {
+    const gcam__study *study = lab->study;
+    size_t classes = (size_t)study->class_count;
+    lab->batch = choose_batch(study, lab->given[0], lab->count, watched >= 0);
+    lab->size = elements(study, lab->given[0]);
+    lab->values = gcam__calloc((size_t)lab->given_count, sizeof *lab->values);
+    lab->score = gcam__calloc((size_t)lab->batch, sizeof *lab->score);
+    lab->p = gcam__calloc(classes, sizeof *lab->p);
+    lab->seed_row = gcam__calloc(classes, sizeof *lab->seed_row);
+    if (!lab->values || !lab->score || !lab->p || !lab->seed_row) return GCAM_ERR_NOMEM;
+    GCAM_TRY(make_session(lab));
+    for (int i = 0; i < lab->given_count; i++) GCAM_TRY(make_value(lab, i));
+    GCAM_TRY(gcam_session_watch(lab->session, study->logits, GCAM_WATCH_ACTIVATION));
+    if (watched < 0) return GCAM_OK;
+    GCAM_TRY(gcam_session_watch(lab->session, watched, lab->session->watch[watched] | GCAM_WATCH_GRADIENT));
+    return gcam_tensor_create(&lab->seed, gcam__session_shape(lab->session, study->logits));
+}
+
+gcam_status gcam__lab_open(gcam__lab *lab, const gcam__task *task, int64_t count, int watched) {
+    *lab = (gcam__lab){
+        .study = task->study, .aim = task->aim, .method = task->e->method->info.id, .count = count, .watched = watched};
+    lab->given = gcam__calloc(1, sizeof(int));
+    if (!lab->given) return gcam_last_error()->status;
+    lab->given[0] = gcam_network_input(task->study->network);
+    lab->given_count = 1;
+    return open(lab, watched);
+}
+
+gcam_status gcam__lab_open_tail(gcam__lab *lab, const gcam__task *task, int64_t count) {
+    *lab = (gcam__lab){
+        .study = task->study, .aim = task->aim, .method = task->e->method->info.id, .count = count, .watched = -1};
+    GCAM_TRY(find_given(task->study, task->layer->index, &lab->given, &lab->given_count));
+    return open(lab, -1);
+}
+
+void gcam__lab_close(gcam__lab *lab) {
+    for (int i = 0; lab->values && i < lab->given_count; i++) gcam_tensor_free(lab->values[i]);
+    gcam_tensor_free(lab->seed);
+    gcam_session_free(lab->session);
+    gcam__free(lab->values);
+    gcam__free(lab->given);
+    gcam__free(lab->score);
+    gcam__free(lab->p);
+    gcam__free(lab->seed_row);
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------------------ */
+
+/* Fills the batch with variants first .. first + used - 1, each starting from the study's own value. */
+static void fill_batch(gcam__lab *lab, int64_t first, int64_t used, const float *own, gcam__fill_fn fill, void *user) {
+    for (int64_t b = 0; b < used; b++) {
+        float *x = lab->values[0]->data + b * lab->size;
+        memcpy(x, own, (size_t)lab->size * sizeof *x);
+        fill(lab, first + b, x, user);
+    }
+}
+
+/* Scores of the batch, and their seeds where a gradient is wanted. */
+static void read_batch(gcam__lab *lab, int64_t used) {
+    int64_t classes = lab->study->class_count;
+    const gcam_tensor *z = gcam_session_activation(lab->session, lab->study->logits);
+    if (lab->seed) memset(lab->seed->data, 0, (size_t)gcam_shape_count(&lab->seed->shape) * sizeof(float));
+    for (int64_t b = 0; b < used; b++) {
+        lab->score[b] = gcam__target_value(lab->study, &lab->aim->target, z->data + b * classes, lab->p, lab->seed_row);
+        for (int64_t c = 0; lab->seed && c < classes; c++) lab->seed->data[b * classes + c] = (float)lab->seed_row[c];
+    }
+}
+
+static gcam_status report(const gcam__lab *lab, int64_t done) {
+    const gcam_explain_options *options = &lab->study->options;
+    GCAM_TRY(gcam__session_check_cancel(lab->study->session, lab->study->logits));
+    if (!options->progress
+        || options->progress(lab->method, (double)done / (double)lab->count, options->progress_user) == 0)
+        return GCAM_OK;
+    return gcam__fail(GCAM_ERR_CANCELED, "explain", "%s was canceled after %lld of %lld passes", lab->method,
+                      (long long)done, (long long)lab->count);
+}
+
+gcam_status gcam__lab_run(gcam__lab *lab, gcam__fill_fn fill, gcam__take_fn take, void *user) {
+    float *own = gcam__alloc((size_t)lab->size * sizeof *own);
+    if (!own) return gcam_last_error()->status;
+    memcpy(own, lab->values[0]->data, (size_t)lab->size * sizeof *own);
+    gcam_status status = GCAM_OK;
+    for (int64_t first = 0; first < lab->count && status == GCAM_OK; first += lab->batch) {
+        int64_t used = lab->count - first < lab->batch ? lab->count - first : lab->batch;
+        fill_batch(lab, first, used, own, fill, user);
+        status = gcam__session_forward_given(lab->session, lab->given, (const gcam_tensor *const *)lab->values,
+                                             lab->given_count);
+        if (status == GCAM_OK) read_batch(lab, used);
+        if (status == GCAM_OK && lab->seed)
+            status = gcam__session_backward_from(lab->session, lab->study->logits, lab->seed, GCAM_RULE_GRADIENT);
+        const gcam_tensor *g =
+            status == GCAM_OK && lab->seed ? gcam_session_gradient(lab->session, lab->watched) : NULL;
+        int64_t size = g ? gcam_shape_count(&g->shape) / lab->batch : 0;
+        for (int64_t b = 0; b < used && status == GCAM_OK; b++)
+            take(lab, first + b, lab->score[b], g ? g->data + b * size : NULL, user);
+        if (status == GCAM_OK) status = report(lab, first + used);
+    }
+    gcam__free(own);
+    return status;
+}
