@@ -250,5 +250,5 @@ help:
 	@echo
 	@echo 'Variables: CC CFLAGS LDFLAGS PREFIX DESTDIR SANITIZE=address,undefined WITH_BLAS=auto|yes|no WITH_JPEG=auto|yes|no V=1'
 
--include tools/bench/bench.mk tools/parity/parity.mk tests/fuzz/fuzz.mk
+-include tools/bench/bench.mk tools/parity/parity.mk tests/fuzz/fuzz.mk tests/cross/cross.mk
 -include $(LIB_OBJECTS:.o=.d) $(TOOL_OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d)

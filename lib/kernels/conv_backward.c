@@ -4,16 +4,24 @@
 
 #include <string.h>
 
-enum { TILE = 96, BLOCK_ROWS = 144, BLOCK_DEPTH = 288, ROWS_OF_DW = 64, WEIGHTS_TILE = 192 };
+enum {
+    TILE = 96,
+    BLOCK_ROWS = 144,
+    BLOCK_DEPTH = 288,
+    ROWS_OF_DW = 64,
+    WEIGHTS_TILE = 192,
+    MIN_UNITS = 4,
+    MIN_PANELS = 8
+};
 
 typedef struct backward_job {
     const gcam__conv_call *call;
-    const gcam__simd *simd; /* NULL: OpenBLAS */
-    gcam__conv outputs;     /* dy as the input of a 1x1 convolution: its columns are dy itself */
-    int64_t k, c;           /* of one group */
-    int64_t channels, channel_blocks;
-    int64_t depth, depth_padded; /* rows of dy at a time */
-    int direct;                  /* 1: the columns are dx itself */
+    const gcam__simd *simd;                  /* NULL: OpenBLAS */
+    gcam__conv outputs;                      /* dy as the input of a 1x1 convolution: its columns are dy itself */
+    int64_t k, c;                            /* of one group */
+    int64_t channels, channel_blocks, tiles; /* a unit has some channels of one tile (direct) or of all tiles */
+    int64_t depth, depth_padded;             /* rows of dy at a time */
+    int direct;                              /* 1: the columns are dx itself */
     int64_t columns_floats, worker_floats;
 } backward_job;
 
@@ -31,7 +39,13 @@ static backward_job plan(const gcam__compute *compute, const gcam__conv *conv) {
                         .c = conv->c / conv->groups};
     int64_t area = conv->r * conv->s, mr = job.simd ? job.simd->mr : 1, nr = job.simd ? job.simd->nr : 1;
     job.direct = gcam__conv_is_pointwise(conv);
-    job.channels = gcam__max(1, gcam__min(BLOCK_ROWS / area, gcam__ceil_div(job.c, 4)));
+    job.channels = gcam__max(1, gcam__min(BLOCK_ROWS / area, gcam__ceil_div(job.c, MIN_UNITS)));
+    job.tiles = 1;
+    if (job.direct) {
+        job.tiles = gcam__ceil_div(conv->p * conv->q, TILE);
+        job.channels = gcam__ceil_div(job.c, gcam__ceil_div(MIN_UNITS, job.tiles * conv->n * conv->groups));
+        job.channels = gcam__max(gcam__ceil_div(job.channels, mr), MIN_PANELS) * mr;
+    }
     job.channel_blocks = gcam__ceil_div(job.c, job.channels);
     job.depth = gcam__min(BLOCK_DEPTH / mr * mr, job.k);
     job.depth_padded = gcam__ceil_div(job.depth, mr) * mr;
@@ -102,20 +116,23 @@ static void backward_tile(const backward_job *job, int64_t group, int64_t c0, in
 static void backward_unit(void *context, int64_t index, int worker) {
     const backward_job *job = context;
     const gcam__conv *conv = job->call->conv;
-    int64_t block = index % job->channel_blocks, rest = index / job->channel_blocks;
-    int64_t group = rest % conv->groups, image = rest / conv->groups, pixels = conv->p * conv->q;
+    int64_t block = index % job->channel_blocks, rest = index / job->channel_blocks, tile = rest % job->tiles;
+    int64_t group = rest / job->tiles % conv->groups, image = rest / job->tiles / conv->groups;
     int64_t c0 = block * job->channels, c1 = gcam__min(c0 + job->channels, job->c), plane = conv->h * conv->w;
+    int64_t pixels = conv->p * conv->q, begin = tile * TILE,
+            end = job->direct ? gcam__min(begin + TILE, pixels) : pixels;
     float *dx = job->call->y + (image * conv->c + group * job->c + c0) * plane;
-    memset(dx, 0, (size_t)((c1 - c0) * plane) * sizeof *dx);
-    for (int64_t first = 0; first < pixels; first += TILE)
-        backward_tile(job, group, c0, c1, image * pixels + first, (int)gcam__min(TILE, pixels - first),
+    if (!job->direct) memset(dx, 0, (size_t)((c1 - c0) * plane) * sizeof *dx);
+    for (int64_t first = begin; first < end; first += TILE)
+        backward_tile(job, group, c0, c1, image * pixels + first, (int)gcam__min(TILE, end - first),
                       job->call->scratch + worker * job->worker_floats);
 }
 
 void gcam__conv_columns_backward(const gcam__conv_call *call) {
     backward_job job = plan(call->compute, call->conv);
     job.call = call;
-    gcam__parallel(call->compute->pool, call->conv->n * call->conv->groups * job.channel_blocks, backward_unit, &job);
+    gcam__parallel(call->compute->pool, call->conv->n * call->conv->groups * job.tiles * job.channel_blocks,
+                   backward_unit, &job);
 }
 
 size_t gcam__conv_columns_backward_scratch(const gcam__compute *compute, const gcam__conv *conv) {

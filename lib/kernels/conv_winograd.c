@@ -11,13 +11,16 @@
 #include "kernels/conv.h"
 
 enum {
-    PRIVATE_FLOATS = 80000,  /* V of one unit: 320 kB */
+    PRIVATE_FLOATS = 80000, /* V of one unit: 320 kB */
+    PRIVATE_TILES = 48,
     SHARED_FLOATS = 3 << 19, /* V of a shared block: 6 MB */
-    BLOCK_TILES = 48,        /* of one unit */
-    BLOCK_DEPTH = 264,       /* channels that a micro-kernel adds up at a time; a multiple of every mr but one */
-    BLOCK_ROWS = 48,
-    CHANNELS = 16, /* that one unit transforms */
-    LINE = 16      /* floats that are added to strides, so that elements do not fall into the same cache set */
+    SHARED_TILES = 80,       /* of one unit, so that U is not read more often than needed */
+    PRODUCT_FLOATS = 90000,  /* of one unit: 360 kB */
+    MIN_BLOCKS = 4,          /* blocks of tiles that make enough units of work */
+    MIN_UNITS = 12,
+    BLOCK_DEPTH = 264, /* channels that a micro-kernel adds up at a time */
+    CHANNELS = 16,     /* that one unit transforms */
+    LINE = 16          /* floats that are added to strides, so that elements do not fall into the same cache set */
 };
 
 typedef struct winograd_job {
@@ -51,17 +54,25 @@ static gcam__conv adjoint(const gcam__conv *conv) {
     return g;
 }
 
+/* Splits `panels` into as few parts of at most `most` panels as possible, and evenly. */
+static int64_t even_part(int64_t panels, int64_t most) {
+    return gcam__ceil_div(panels, gcam__ceil_div(panels, gcam__max(most, 1)));
+}
+
 static void plan_blocks(winograd_job *job) {
     int64_t nr = job->simd->nr, mr = job->simd->mr, per_tile = job->elements * job->depth;
-    int64_t all = gcam__ceil_div(job->tiles, nr) * nr;
-    job->block = gcam__min(gcam__max(gcam__min(BLOCK_TILES, PRIVATE_FLOATS / per_tile) / nr, 1) * nr, all);
-    job->shared = per_tile * job->block > PRIVATE_FLOATS || job->tiles <= 2 * job->block;
+    int64_t panels = gcam__ceil_div(job->tiles, nr);
+    job->block = even_part(panels, gcam__min(PRIVATE_TILES, PRIVATE_FLOATS / per_tile) / nr) * nr;
+    job->shared = per_tile * job->block > PRIVATE_FLOATS || job->tiles <= MIN_BLOCKS * job->block;
     job->span = job->block;
-    job->rows = BLOCK_ROWS / mr * mr;
+    int64_t rows = job->g.k;
     if (job->shared) {
-        job->block = gcam__min(BLOCK_TILES / nr * nr, all);
-        job->span = gcam__min(gcam__max(SHARED_FLOATS / per_tile / job->block, 1) * job->block, all);
+        job->block = even_part(panels, SHARED_TILES / nr) * nr;
+        job->span = gcam__min(gcam__max(SHARED_FLOATS / per_tile / job->block, 1) * job->block, panels * nr);
+        rows = gcam__ceil_div(job->g.k * gcam__ceil_div(job->tiles, job->block), MIN_UNITS);
     }
+    rows = gcam__min(rows, PRODUCT_FLOATS / (job->elements * job->block));
+    job->rows = gcam__max(gcam__ceil_div(rows, mr), 1) * mr;
     job->ldv = odd_multiple(job->span, nr);
     job->v_stride = job->depth * job->ldv + LINE;
     job->ldp = job->block;

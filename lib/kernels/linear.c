@@ -54,13 +54,21 @@ static int is_live(const linear_backward_job *job, int64_t k) {
     return 0;
 }
 
-/* Up to four next live rows of W from `*next` on; missing ones repeat the last with factor 0. */
-static int next_rows(const linear_backward_job *job, int64_t *next, int64_t row[4]) {
-    int found = 0;
-    for (; *next < job->k && found < 4; ++*next)
-        if (is_live(job, *next)) row[found++] = *next;
-    for (int j = found; found && j < 4; j++) row[j] = row[found - 1];
-    return found;
+/* Up to four live rows of W; missing ones repeat the last with factor 0. */
+typedef struct live_rows {
+    int found;
+    int64_t k[4];
+    const float *w[4]; /* their columns from c0 on */
+} live_rows;
+
+/* The next ones from row `*next` on. */
+static live_rows find_rows(const linear_backward_job *job, int64_t *next, int64_t c0) {
+    live_rows rows = {0};
+    for (; *next < job->k && rows.found < 4; ++*next)
+        if (is_live(job, *next)) rows.k[rows.found++] = *next;
+    for (int j = rows.found; rows.found && j < 4; j++) rows.k[j] = rows.k[rows.found - 1];
+    for (int j = 0; j < 4; j++) rows.w[j] = job->w + rows.k[j] * job->c + c0;
+    return rows;
 }
 
 /* A block of columns of dx: the sum over the live rows of W in their order. Zeros that another row of dy makes live add
@@ -68,17 +76,16 @@ static int next_rows(const linear_backward_job *job, int64_t *next, int64_t row[
 static void backward_unit(void *context, int64_t index, int worker) {
     (void)worker;
     const linear_backward_job *job = context;
-    int64_t c0 = index * COLUMNS, columns = gcam__min(COLUMNS, job->c - c0);
+    int64_t c0 = index * COLUMNS, columns = gcam__min(COLUMNS, job->c - c0), position = 0;
     for (int64_t i = 0; i < job->rows; i++)
         for (int64_t c = c0; c < c0 + columns; c++) job->dx[i * job->c + c] = 0;
-    int64_t next = 0, row[4];
-    for (int found; (found = next_rows(job, &next, row)) > 0;) {
-        const float *x[4];
-        for (int j = 0; j < 4; j++) x[j] = job->w + row[j] * job->c + c0;
+    live_rows rows = find_rows(job, &position, c0), next;
+    for (; rows.found > 0; rows = next) {
+        next = find_rows(job, &position, c0);
         for (int64_t i = 0; i < job->rows; i++) {
             float factor[4];
-            for (int j = 0; j < 4; j++) factor[j] = j < found ? job->dy[i * job->k + row[j]] : 0;
-            job->simd->axpy4(columns, factor, x, job->dx + i * job->c + c0);
+            for (int j = 0; j < 4; j++) factor[j] = j < rows.found ? job->dy[i * job->k + rows.k[j]] : 0;
+            job->simd->axpy4(columns, factor, rows.w, next.w, job->dx + i * job->c + c0);
         }
     }
 }

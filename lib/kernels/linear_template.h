@@ -28,12 +28,14 @@ static void dot(int64_t count, const float *w, int64_t ldw, const float *x, int6
         dot_rows(count, w, ldw, x, ldx, 1, out);
 }
 
-static void axpy4(int64_t count, const float a[4], const float *const x[4], float *y) {
+static void axpy4(int64_t count, const float a[4], const float *const x[4], const float *const next[4], float *y) {
     int64_t c = 0;
     for (; c + VECTOR_WIDTH <= count; c += VECTOR_WIDTH) {
         vec sum = load(y + c);
         EACH (j, 4) sum += a[j] * load(x[j] + c);
         store(y + c, sum);
+        if (c % 16 == 0)
+            EACH (j, 4) __builtin_prefetch(next[j] + c);
     }
     for (; c < count; c++)
         for (int j = 0; j < 4; j++) y[c] += a[j] * x[j][c];

@@ -83,8 +83,8 @@ typedef struct gcam__simd {
 
     /* out[i * 4 + j] = w row j . x row i, for 4 rows of w and `rows` (1 to 3) rows of x. */
     void (*dot)(int64_t count, const float *w, int64_t ldw, const float *x, int64_t ldx, int rows, float *out);
-    /* y += a[0] x[0] + ... + a[3] x[3], added one after the other. */
-    void (*axpy4)(int64_t count, const float a[4], const float *const x[4], float *y);
+    /* y += a[0] x[0] + ... + a[3] x[3], added one after the other. `next` are the rows that the next call will read. */
+    void (*axpy4)(int64_t count, const float a[4], const float *const x[4], const float *const next[4], float *y);
 
     /* Rows of the column matrix (nr apart) for one run, x: the run's image and the first of the channels; and the adjoint. */
     void (*im2col_run)(const gcam__conv *conv, const gcam__run_of_columns *run, const float *x, int64_t channels,
