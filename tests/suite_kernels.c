@@ -285,6 +285,33 @@ START_TEST(winograd_errors_are_bounded) {
 }
 END_TEST
 
+/* Known good choices; the numbers behind them are those of `make bench-kernels`. */
+START_TEST(algorithms_are_chosen_by_shape) {
+    static const struct {
+        conv_case shape;
+        gcam__conv_algorithm want;
+    } choices[] = {
+        {{1, 64, 224, 224, 64, 3, 3, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1}, GCAM__CONV_WINOGRAD4},
+        {{1, 512, 28, 28, 512, 3, 3, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1}, GCAM__CONV_WINOGRAD4},
+        {{1, 512, 14, 14, 512, 3, 3, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1},
+         GCAM__CONV_WINOGRAD2}, /* saves 60 MB in VGG-16 */
+        {{1, 256, 14, 14, 256, 3, 3, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1}, GCAM__CONV_WINOGRAD4},
+        {{1, 512, 7, 7, 512, 3, 3, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1}, GCAM__CONV_WINOGRAD2},
+        {{1, 3, 224, 224, 64, 3, 3, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1}, GCAM__CONV_IM2COL},
+        {{1, 256, 28, 28, 256, 3, 3, {2, 2}, {1, 1}, {0, 0}, {1, 1}, 1}, GCAM__CONV_IM2COL},
+        {{1, 256, 14, 14, 64, 1, 1, {1, 1}, {0, 0}, {0, 0}, {1, 1}, 1}, GCAM__CONV_POINTWISE},
+        {{1, 96, 14, 14, 96, 3, 3, {2, 2}, {1, 1}, {0, 0}, {1, 1}, 96}, GCAM__CONV_DEPTHWISE},
+    };
+    gcam__compute fast = {.kernels = GCAM_KERNELS_AUTO, .isa = gcam__cpu_isa()}, blas = {.kernels = GCAM_KERNELS_BLAS};
+    if (fast.isa == GCAM__ISA_PLAIN) return;
+    for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
+        gcam__conv g = conv_of(&choices[i].shape);
+        ck_assert_int_eq(gcam__conv_choose(&fast, &g), choices[i].want);
+        ck_assert(gcam__conv_choose(&blas, &g) < GCAM__CONV_WINOGRAD4); /* the exact path */
+    }
+}
+END_TEST
+
 /* ---- matrix products --------------------------------------------------------------------------------------------------- */
 
 static void check_gemm(const gcam__compute *compute, gcam__gemm_call g, const char *what) {
@@ -698,6 +725,7 @@ Suite *kernels_suite(void) {
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, convolutions_match_the_reference, 0, CONV_CASES);
     tcase_add_loop_test(tcase, random_convolutions_match_the_reference, 0, RANDOM_CASES / CASES_PER_TEST);
+    tcase_add_test(tcase, algorithms_are_chosen_by_shape);
     tcase_add_test(tcase, winograd_errors_are_bounded);
     tcase_add_loop_test(tcase, threads_do_not_change_bits, 0, CONV_CASES);
     tcase_add_loop_test(tcase, batches_do_not_change_bits, 0, CONV_CASES);

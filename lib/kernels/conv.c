@@ -3,6 +3,7 @@
 
 enum {
     MIN_CHANNELS = 16,
+    CACHED_WEIGHTS = 4 << 20,
     WEIGHT_READ = 32 /* reading a transformed weight costs about as much as multiplying it this often */
 };
 
@@ -31,20 +32,27 @@ static int64_t images(const gcam__compute *compute, const gcam__conv *conv) {
     return compute->deterministic ? 1 : conv->n;
 }
 
-/* Work of F(m x m, 3 x 3) per channel and filter, in multiplications: tiles in whole panels of nr columns, and the weights. F(4x4) has
- * more than twice as many as F(2x2); over small pictures (VGG's 14x14) that costs memory and gains nothing. */
+/* Multiplications of F(m x m, 3 x 3) per channel and filter: tiles in whole panels of nr columns. */
 static int64_t winograd_work(const gcam__compute *compute, const gcam__conv *conv, int m) {
-    int64_t tiles = images(compute, conv) * gcam__ceil_div(conv->p, m) * gcam__ceil_div(conv->q, m),
-            nr = gcam__simd_for(compute)->nr;
-    return (m + 2) * (m + 2) * (gcam__ceil_div(tiles, nr) * nr + WEIGHT_READ);
+    int64_t tiles = images(compute, conv) * gcam__ceil_div(conv->p, m) * gcam__ceil_div(conv->q, m);
+    int64_t nr = gcam__simd_for(compute)->nr;
+    return (m + 2) * (m + 2) * gcam__ceil_div(tiles, nr) * nr;
+}
+
+/* F(4x4) has 36 weights a filter to F(2x2)'s 16. Where they leave the cache, reading them counts: over small pictures (VGG's
+ * 14x14) F(4x4) then costs memory and gains nothing. */
+static gcam__conv_algorithm better_winograd(const gcam__conv *conv, int64_t four, int64_t two) {
+    int64_t read = 36 * conv->c * conv->k > CACHED_WEIGHTS ? WEIGHT_READ : 0;
+    return four + 36 * read <= two + 16 * read ? GCAM__CONV_WINOGRAD4 : GCAM__CONV_WINOGRAD2;
 }
 
 /* Winograd where it saves more multiplications than its transforms cost; with few channels those dominate. */
 static gcam__conv_algorithm choose_winograd(const gcam__compute *compute, const gcam__conv *conv) {
     int64_t four = winograd_work(compute, conv, 4), two = winograd_work(compute, conv, 2);
     int64_t direct = 9 * images(compute, conv) * conv->p * conv->q;
-    if (gcam__min(conv->c, conv->k) < MIN_CHANNELS || 3 * gcam__min(two, four) > 2 * direct) return GCAM__CONV_IM2COL;
-    return four <= two ? GCAM__CONV_WINOGRAD4 : GCAM__CONV_WINOGRAD2;
+    gcam__conv_algorithm algorithm = better_winograd(conv, four, two);
+    int64_t work = algorithm == GCAM__CONV_WINOGRAD4 ? four : two;
+    return gcam__min(conv->c, conv->k) < MIN_CHANNELS || 3 * work > 2 * direct ? GCAM__CONV_IM2COL : algorithm;
 }
 
 gcam__conv_algorithm gcam__conv_choose(const gcam__compute *compute, const gcam__conv *conv) {
