@@ -105,8 +105,8 @@ GCAM_API void gcam_explain_options_defaults(gcam_explain_options *options);
 /** A finished explanation: maps, weights, score, diagnostics. Immutable; independent of the session that made it. */
 typedef struct gcam_explanation gcam_explanation;
 
-/** One explanation of one photo: the first method, target and layer of `options`. Session of batch 1.
- * Errors: NOT_FOUND (method, layer, class), ARGUMENT, UNSUPPORTED (the method does not apply to this network), NUMERIC, CANCELED, NOMEM. */
+/** One explanation of one photo: the first method, target and layer of `options`. Session of batch 1;
+ * what the session watched before is forgotten. Errors: NOT_FOUND (method, layer, class), ARGUMENT, UNSUPPORTED (the method does not apply to this network), NUMERIC, CANCELED, NOMEM. */
 GCAM_API gcam_status gcam_explain(gcam_explanation **out, gcam_session *s, const gcam_image *photo,
                                   const gcam_explain_options *options);
 

@@ -154,8 +154,9 @@ gcam_status gcam__smooth_plusplus_map(const gcam__task *task, double *s) {
     const gcam_explain_options *options = &task->study->options;
     int64_t count = task->layer->k * cells_of(task);
     work w = {.task = task, .noise = options->noise > 0 ? options->noise : options->noise < 0 ? 0 : 0.3};
-    double *sums = gcam__calloc((size_t)(3 * count + task->layer->k), sizeof *sums), *alpha = sums + 3 * count;
+    double *sums = gcam__calloc((size_t)(3 * count + task->layer->k), sizeof *sums), *alpha;
     if (!sums) return gcam_last_error()->status;
+    alpha = sums + 3 * count;
     for (int p = 0; p < 3; p++) w.power[p] = sums + p * count;
     gcam__lab lab;
     gcam_status status = gcam__lab_open(&lab, task, options->samples > 0 ? options->samples : 4, task->layer->index);

@@ -22,14 +22,14 @@ INLINE vec load_every(const float *from, int64_t stride) {
     if (stride == 2) return SPLIT_EVEN(load(from), load(from + VECTOR_WIDTH));
 #endif
     if (stride == 1) return load(from);
-    vec values;
+    vec values = {0};
     for (int i = 0; i < VECTOR_WIDTH; i++) values[i] = from[i * stride];
     return values;
 }
 
 INLINE void max_vector(const gcam__max_row *row, int64_t q, int with_index, int64_t stride) {
     int64_t w = q * stride - row->pad;
-    ivec lanes;
+    ivec lanes = {0};
     for (int i = 0; i < VECTOR_WIDTH; i++) lanes[i] = i * (int32_t)stride;
     max_state state = {splat(-INFINITY), lanes + (int32_t)(row->begin * row->w + w)};
     for (int64_t h = row->begin; h < row->end; h += row->row_step)
