@@ -90,6 +90,8 @@ NETWORKS = [
             ("features.1", "features.6", "features.12"), checkpoint="models/squeezenet1_1.pth"),
     Network("tiny_darknet (trained)", TinyDarknet, "act15", ("act1", "act7", "act15"),
             checkpoint="models/tiny_darknet.pth", gap=True, resize=224, unit=True),
-    Network("vgg16", torchvision_net("vgg16"), "features.29", ("features.3", "features.15", "features.29")),
-    Network("vgg16_bn", torchvision_net("vgg16_bn"), "features.42", ("features.5", "features.22", "features.42")),
+    Network("vgg16", torchvision_net("vgg16"), "features.29", ("features.3", "features.15", "features.29"),
+            sizes=Network.SIZES[:3]),
+    Network("vgg16_bn", torchvision_net("vgg16_bn"), "features.42", ("features.5", "features.22", "features.42"),
+            sizes=Network.SIZES[:3]),
 ]
