@@ -21,7 +21,7 @@ class Pass:
         known = self._gradients.setdefault(rule, {})
         wanted = [name for name in ("input", *layers) if name not in known]
         if wanted:
-            self.trace.rule = rule
+            self.trace.rule.name = rule
             output = self.trace.output
             score = output[torch.arange(len(output)), torch.as_tensor(self.classes)].sum()
             tensors = [self.x if name == "input" else self.trace.outputs[name] for name in wanted]

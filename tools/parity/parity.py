@@ -35,7 +35,7 @@ def fingerprint(program):
 def tasks(options):
     """(title, function that returns rows) for everything there is to compare."""
     shared, program = options.shared, options.dump
-    work = os.path.join(options.work, "work")
+    work = os.path.join(options.work, f"work-{os.getpid()}")
     found = [n for n in NETWORKS if n.available(shared) and options.only in n.name]
     trained = [n for n in found if n.checkpoint]
     for network in trained:
@@ -62,7 +62,7 @@ def run(title, function, options, mark):
         traceback.print_exc()
         return [("run", 1, 0, f"{type(problem).__name__}: {problem}")]
     finally:
-        shutil.rmtree(os.path.join(options.work, "work"), ignore_errors=True)
+        shutil.rmtree(os.path.join(options.work, f"work-{os.getpid()}"), ignore_errors=True)
     os.makedirs(os.path.dirname(store), exist_ok=True)
     with open(store, "w") as f:
         json.dump({"title": title, "seconds": round(time.time() - start, 1), "rows": rows}, f)

@@ -15,28 +15,33 @@ class Rectifier(torch.autograd.Function):
     """ReLU (slope 0) and leaky ReLU, with backward rules as METHODS 3.3 and 8 define them."""
 
     @staticmethod
-    def forward(ctx, x, passed, slope, trace):
+    def forward(ctx, x, passed, slope, rule):
         ctx.save_for_backward(passed)
-        ctx.slope, ctx.trace = slope, trace
+        ctx.slope, ctx.rule = slope, rule
         return torch.where(passed, x, x * slope if slope else torch.zeros_like(x))
 
     @staticmethod
     def backward(ctx, p):
         passed, = ctx.saved_tensors
-        rule = ctx.trace.rule
-        if rule != "gradient":
+        if ctx.rule.name != "gradient":
             p = p.clamp(min=0)
-        if rule != "deconvnet":
+        if ctx.rule.name != "deconvnet":
             p = torch.where(passed, p, p * ctx.slope if ctx.slope else torch.zeros_like(p))
         return p, None, None, None
 
 
+class Rule:
+    """'gradient', 'guided' or 'deconvnet'. An object of its own: were it the Trace, the graph would hold the Trace that holds the
+    graph, a ring that Python's collector cannot see."""
+    name = "gradient"
+
+
 class Trace:
-    """One forward pass. `outputs`: layer name to tensor; `inputs`: rectifier or max-pool name to what it saw;
-    `rule`: 'gradient', 'guided' or 'deconvnet', for backward passes to come."""
+    """One forward pass. `outputs`: layer name to tensor; `inputs`: rectifier or max-pool name to what it saw; `rule`: the
+    Rule of backward passes to come."""
 
     def __init__(self, net, x, decisions=None):
-        self.net, self.rule, self.decisions = net, "gradient", decisions
+        self.net, self.rule, self.decisions = net, Rule(), decisions
         self.outputs, self.inputs = {}, {}
         self._stack, self._calls = [], Counter()
         with self._patched(), self._hooked():
@@ -86,7 +91,7 @@ class Trace:
         name = self._here(op, (torch.nn.ReLU, torch.nn.LeakyReLU))
         self.inputs[name] = x
         passed = self.decisions.passed(name) if self.decisions else x > 0
-        self.outputs[name] = Rectifier.apply(x, passed, slope, self)
+        self.outputs[name] = Rectifier.apply(x, passed, slope, self.rule)
         return self.outputs[name]
 
     def _pool(self, pool, x, args, options):
