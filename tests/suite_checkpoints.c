@@ -112,6 +112,48 @@ START_TEST(a_prefix_that_not_all_names_have_stays) {
 }
 END_TEST
 
+/* ---- files of PyTorch itself ---------------------------------------------------------------------------------------------- */
+
+/* Element i of tensor t is t + i / 8; see tests/fixtures/checkpoints/make.py. */
+static void check_fixture(const char *path, const char *format, gcam_dtype dtype) {
+    static const struct {
+        const char *name;
+        int64_t count;
+    } expected[] = {{"conv.weight", 18}, {"conv.bias", 2},       {"bn.weight", 2},
+                    {"bn.bias", 2},      {"bn.running_mean", 2}, {"bn.running_var", 2}};
+    gcam_tensor_table *table;
+    float values[18];
+    ck_assert_msg(gcam_tensor_table_open(&table, path) == GCAM_OK, "%s", gcam_last_error()->message);
+    ck_assert_str_eq(gcam_tensor_table_format(table), format);
+    ck_assert_uint_eq(gcam_tensor_table_count(table), 8);
+    for (int t = 0; t < 6; t++) {
+        const gcam_tensor_entry *entry = gcam_tensor_table_find(table, expected[t].name);
+        ck_assert_ptr_nonnull(entry);
+        ck_assert_int_eq(entry->dtype, dtype);
+        ck_assert_int_eq(gcam_shape_count(&entry->shape), expected[t].count);
+        gcam_tensor_entry_read(entry, values);
+        for (int i = 0; i < expected[t].count; i++) ck_assert_float_eq(values[i], (float)t + (float)i / 8);
+    }
+    const gcam_tensor_entry *view = gcam_tensor_table_find(table, "fc.weight"); /* 3 x 2, transposed */
+    ck_assert(view->shape.dim[0] == 2 && view->shape.dim[1] == 3);
+    gcam_tensor_entry_read(view, values);
+    for (int i = 0; i < 6; i++) ck_assert_float_eq(values[i], 7 + (float)(i % 3 * 2 + i / 3) / 8);
+    gcam_tensor_table_free(table);
+}
+
+START_TEST(files_that_torch_wrote) {
+    gcam_tensor_table *table;
+    check_fixture("tests/fixtures/checkpoints/zip.pth", "torch zip", GCAM_DTYPE_F32);
+    check_fixture("tests/fixtures/checkpoints/stream.pth", "torch stream", GCAM_DTYPE_F32);
+    check_fixture("tests/fixtures/checkpoints/training.pth", "torch zip", GCAM_DTYPE_F16);
+    ck_assert_int_eq(gcam_tensor_table_open(&table, "tests/fixtures/checkpoints/whole.pth"), GCAM_ERR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(
+        strstr(gcam_last_error()->message, "this is a whole pickled model (it needs torch.nn.modules"));
+    ck_assert_int_eq(gcam_tensor_table_open(&table, "tests/fixtures/checkpoints/script.pth"), GCAM_ERR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(gcam_last_error()->message, "this is a TorchScript program"));
+}
+END_TEST
+
 /* ---- refusals ------------------------------------------------------------------------------------------------------------ */
 
 /* Opens what must be refused, and frees the blob. */
@@ -567,6 +609,7 @@ Suite *checkpoints_suite(void) {
     tcase_add_loop_test(group, state_dicts_in_wrappers_are_found, 0, CONTAINERS);
     tcase_add_test(group, every_way_to_make_a_tensor);
     tcase_add_test(group, a_prefix_that_not_all_names_have_stays);
+    tcase_add_test(group, files_that_torch_wrote);
     tcase_add_test(group, roots_that_are_no_state_dict);
     tcase_add_test(group, zip_layouts_that_are_refused);
     tcase_add_test(group, streams_that_are_refused);

@@ -125,18 +125,22 @@ static gcam_status op_int(machine *m, unsigned size) {
     return push(m, (value){.kind = GCAM__PICKLE_INT, .integer = v});
 }
 
-/* LONG1: length, then that many bytes, little endian, two's complement. */
+/* LONG1: length, then that many bytes, little endian, two's complement. Beyond 64 bits (a random seed in a training checkpoint) the
+ * value becomes a floating-point number, which nothing takes for a size. */
 static gcam_status op_long(machine *m, unsigned argument) {
     (void)argument;
     const uint8_t *length = gcam__cursor_take(m->cursor, 1);
     const uint8_t *p = length ? gcam__cursor_take(m->cursor, *length) : NULL;
     if (!p) return truncated(m);
-    if (*length > 8)
-        return FAIL(m, GCAM_ERR_UNSUPPORTED, "a whole number of %u bytes in the pickle, at most 8 are accepted",
-                    *length);
-    uint64_t v = *length > 0 && p[*length - 1] & 0x80 ? UINT64_MAX : 0;
-    for (unsigned i = *length; i-- > 0;) v = v << 8 | p[i];
-    return push(m, (value){.kind = GCAM__PICKLE_INT, .integer = (int64_t)v});
+    int negative = *length > 0 && p[*length - 1] & 0x80;
+    uint64_t low = negative ? UINT64_MAX : 0;
+    double real = negative ? -1 : 0;
+    for (unsigned i = *length; i-- > 0;) {
+        low = low << 8 | p[i];
+        real = real * 256 + p[i];
+    }
+    if (*length > 8) return push(m, (value){.kind = GCAM__PICKLE_FLOAT, .real = real});
+    return push(m, (value){.kind = GCAM__PICKLE_INT, .integer = (int64_t)low});
 }
 
 static gcam_status op_float(machine *m, unsigned argument) {
