@@ -128,6 +128,8 @@ START_TEST(old_parameters) {
                                "((U\7storagectorch.cuda\nFloatStorage\nU\0010U\6cuda:0K\2tQK\0K\2\x85K\1\x85tR\x85";
     blob b = {0};
     for (int newobj = 0; newobj < 2; newobj++) {
+        teardown(); /* keys of storages lie in the blob */
+        setup();
         blob_put(&b, head, sizeof head - 1);
         blob_text(&b, newobj ? "\x81" : "R");
         blob_put(&b,
