@@ -135,6 +135,43 @@ static const layer_case cases[] = {
     {"pad", PARAMS(gcam_pad_params, {3, {0, 1, -1}}, {3, {1, 0, 2}}), 1, {{3, {2, 3, 4}}}},
     {"reflect_pad", PARAMS(gcam_pad_params, {4, {0, 0, 3, 2}}, {4, {0, 0, 1, 2}}), 1, {NCHW(2, 3, 4, 3)}},
     {"edge_pad", PARAMS(gcam_pad_params, {4, {0, 1, 2, 0}}, {4, {0, 0, 1, 3}}), 1, {NCHW(2, 3, 4, 3)}},
+    {"log_softmax", NULL, 1, {NCHW(2, 5, 2, 2)}},
+    {"scale_shift", PARAMS(gcam_scale_shift_params, {3, {0.5, -2, 3}}, {1, {0.25}}), 1, {NCHW(2, 3, 2, 4)}},
+    {"scale_shift", PARAMS(gcam_scale_shift_params, .shift = {3, {0.5, -2, 3}}), 1, {NCHW(2, 3, 2, 4)}},
+    {"layer_scale", NULL, 1, {NCHW(2, 3, 2, 4)}},
+    {"prelu", NULL, 1, {NCHW(2, 3, 2, 4)}},
+    {"prelu", PARAMS(gcam_prelu_params, .shared = 1), 1, {{2, {2, 7}}}},
+    {"lrn", PARAMS(gcam_lrn_params, .size = 3, .alpha = 2), 1, {NCHW(2, 5, 2, 2)}},
+    {"lrn", PARAMS(gcam_lrn_params, .size = 4, .alpha = 1, .beta = 0.5, .k = 2), 1, {NCHW(2, 7, 1, 2)}},
+    {"layer_norm", NULL, 1, {{3, {2, 3, 6}}}},
+    {"layer_norm", PARAMS(gcam_layer_norm_params, .axis = 1, .eps = 1e-6), 1, {NCHW(2, 5, 2, 3)}},
+    {"layer_norm", PARAMS(gcam_layer_norm_params, .axis = 1, .axes = 3, .no_affine = 1), 1, {NCHW(2, 3, 2, 3)}},
+    {"group_norm", PARAMS(gcam_group_norm_params, .groups = 2), 1, {NCHW(2, 6, 2, 2)}},
+    {"group_norm", PARAMS(gcam_group_norm_params, .groups = 3, .no_affine = 1), 1, {NCHW(2, 3, 3, 3)}},
+    {"l2_normalize", NULL, 1, {NCHW(2, 4, 2, 3)}},
+    {"matmul", NULL, 2, {{3, {2, 3, 4}}, {3, {2, 4, 5}}}},
+    {"matmul", NULL, 2, {NCHW(2, 1, 3, 4), {3, {2, 4, 5}}}},
+    {"conv_transpose2d",
+     PARAMS(gcam_conv_transpose2d_params, .out = 4, .kernel = {3, 2}, .stride = {2, 3}),
+     1,
+     {NCHW(2, 3, 4, 3)}},
+    {"conv_transpose2d",
+     PARAMS(gcam_conv_transpose2d_params, .out = 6, .kernel = {3, 4}, .stride = {2, 1}, .pad = {1, 2},
+            .pad_end = {0, -1}, .out_pad = {1, 0}, .dilation = {2, 1}, .groups = 2, .no_bias = 1),
+     1,
+     {NCHW(2, 4, 4, 5)}},
+    {"resize_nearest", PARAMS(gcam_resize_params, .scale = {1, {2}}), 1, {NCHW(2, 2, 3, 2)}},
+    {"resize_nearest",
+     PARAMS(gcam_resize_params, .size = {3, 7}, .coordinates = GCAM_RESIZE_HALF_PIXEL,
+            .rounding = GCAM_RESIZE_PREFER_FLOOR),
+     1,
+     {NCHW(2, 2, 2, 5)}},
+    {"resize_linear", PARAMS(gcam_resize_params, .size = {5, 7}), 1, {NCHW(2, 2, 3, 4)}},
+    {"resize_linear",
+     PARAMS(gcam_resize_params, .size = {5, 2}, .coordinates = GCAM_RESIZE_ALIGN_CORNERS),
+     1,
+     {NCHW(2, 2, 3, 4)}},
+    {"resize_cubic", PARAMS(gcam_resize_params, .scale = {2, {2.3, 1.5}}), 1, {NCHW(2, 2, 3, 4)}},
 };
 enum { CASES = sizeof cases / sizeof *cases, SEEDS = 3 };
 
@@ -202,52 +239,54 @@ END_TEST
 
 /* ---- the layers against the references ------------------------------------------------------------------------------------ */
 
-static void check_gradients(const layer_case *c, const trial *t, int with_weights) {
-    reference sum, r;
-    trial_reference(t, &sum, 0); /* collects the weights' gradients of all seeds */
-    for (int64_t s = 0; s < t->seeds; s++) {
-        trial_reference(t, &r, s);
+/* `expected`: the reference of each seed. Backward adds the weights' gradients of all seeds to 1. */
+static void check_gradients(const layer_case *c, const trial *t, const reference *expected, int with_weights) {
+    for (int64_t s = 0; s < t->seeds; s++)
         for (int i = 0; i < t->in_count; i++) {
             int64_t count = gcam_shape_count(&t->in_shape[i]);
-            assert_matches("din", c, t->din[i]->data + s * count, r.din[i], count);
+            assert_matches("din", c, t->din[i]->data + s * count, expected[s].din[i], count);
         }
-        for (int i = 0; i < 2; i++)
-            for (int64_t j = 0; r.weight[i] && j < gcam_shape_count(&t->layer.weight[i].shape); j++)
-                sum.dweight[i][j] += s == 0 ? 1 : r.dweight[i][j];
-        reference_free(&r);
+    for (int i = 0; with_weights && i < 2; i++) {
+        if (!expected[0].weight[i]) continue;
+        int64_t count = gcam_shape_count(&t->layer.weight[i].shape);
+        double *sum = calloc((size_t)count, sizeof *sum);
+        for (int64_t j = 0; j < count; j++) {
+            sum[j] = 1;
+            for (int64_t s = 0; s < t->seeds; s++) sum[j] += expected[s].dweight[i][j];
+        }
+        assert_matches("dweight", c, t->dweight[i]->data, sum, count);
+        free(sum);
     }
-    for (int i = 0; with_weights && i < 2; i++)
-        if (sum.weight[i])
-            assert_matches("dweight", c, t->dweight[i]->data, sum.dweight[i],
-                           gcam_shape_count(&t->layer.weight[i].shape));
-    reference_free(&sum);
 }
 
-static void check_case(const layer_case *c, const gcam__compute *compute) {
+static void check_case(const layer_case *c, const gcam__compute *compute, const reference *expected) {
     trial t;
-    reference r;
     trial_create(&t, c, compute, SEEDS);
     trial_forward(&t);
-    trial_reference(&t, &r, -1);
-    assert_matches("out", c, t.out->data, r.out, gcam_shape_count(&t.out->shape));
-    reference_free(&r);
+    assert_matches("out", c, t.out->data, expected[0].out, gcam_shape_count(&t.out->shape));
     trial_backward(&t, GCAM_RULE_GRADIENT, 0);
-    check_gradients(c, &t, 0);
+    check_gradients(c, &t, expected, 0);
     for (int i = 0; i < t.in_count; i++) memset(t.din[i]->data, 0xFF, (size_t)gcam_shape_count(&t.din[i]->shape) * 4);
     trial_backward(&t, GCAM_RULE_GRADIENT, 1);
-    check_gradients(c, &t, 1);
+    check_gradients(c, &t, expected, 1);
     trial_free(&t);
 }
 
 START_TEST(layers_match_their_references) {
     static const gcam_kernels kernels[] = {GCAM_KERNELS_PLAIN, GCAM_KERNELS_BLAS, GCAM_KERNELS_AUTO};
+    trial t; /* all trials of a case have the same values */
+    reference expected[SEEDS];
+    trial_create(&t, &cases[_i], &in_caller, SEEDS);
+    for (int s = 0; s < SEEDS; s++) trial_reference(&t, &expected[s], s);
     gcam__pool *pool;
     ck_assert_int_eq(gcam__pool_create(&pool, 2), GCAM_OK);
     for (int i = 0; i < 3; i++) {
         gcam__compute compute = compute_with(kernels[i], i == 1 ? NULL : pool);
-        check_case(&cases[_i], &compute);
+        check_case(&cases[_i], &compute, expected);
     }
     gcam__pool_free(pool);
+    for (int s = 0; s < SEEDS; s++) reference_free(&expected[s]);
+    trial_free(&t);
 }
 END_TEST
 
@@ -333,10 +372,10 @@ START_TEST(rectifiers_follow_the_rules) {
 END_TEST
 
 static int is_activation(const char *op) {
-    static const char *const names[] = {"relu",     "leaky_relu", "sigmoid",         "tanh", "hard_sigmoid",
-                                        "relu6",    "clip",       "hard_swish",      "silu", "mish",
-                                        "softplus", "gelu",       "gelu_tanh",       "elu",  "celu",
-                                        "selu",     "softsign",   "thresholded_relu"};
+    static const char *const names[] = {"relu",     "leaky_relu", "sigmoid",          "tanh", "hard_sigmoid",
+                                        "relu6",    "clip",       "hard_swish",       "silu", "mish",
+                                        "softplus", "gelu",       "gelu_tanh",        "elu",  "celu",
+                                        "selu",     "softsign",   "thresholded_relu", "prelu"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], op) == 0) return 1;
     return 0;
@@ -507,6 +546,33 @@ static const bad_case bad_cases[] = {
     {{"reduce_sum", PARAMS(gcam_reduce_params, {1, {2}}), 1, {{2, {2, 3}}}},
      GCAM_ERR_SHAPE,
      "features.3: an input of 2x3 has no axis 2"},
+    {{"scale_shift", PARAMS(gcam_scale_shift_params, {2, {1, 2}}), 1, {{2, {2, 3}}}},
+     GCAM_ERR_SHAPE,
+     "features.3: scale has 2 numbers for 3 channels"},
+    {{"layer_norm", PARAMS(gcam_layer_norm_params, .axis = 1, .axes = 2), 1, {{2, {2, 3}}}},
+     GCAM_ERR_SHAPE,
+     "features.3: there are no 2 axes from axis 1 on"},
+    {{"group_norm", PARAMS(gcam_group_norm_params, .groups = 2), 1, {{2, {2, 3}}}},
+     GCAM_ERR_SHAPE,
+     "features.3: 3 channels cannot be divided into 2 groups"},
+    {{"matmul", NULL, 2, {{2, {2, 3}}, {2, {2, 3}}}},
+     GCAM_ERR_SHAPE,
+     "features.3: inputs of 2x3 and 2x3 cannot be multiplied as matrices"},
+    {{"conv_transpose2d",
+      PARAMS(gcam_conv_transpose2d_params, .out = 1, .kernel = {1, 1}, .out_pad = {1, 0}),
+      1,
+      {NCHW(1, 1, 2, 2)}},
+     GCAM_ERR_ARGUMENT,
+     "features.3: out_pad is 1, expected less than the stride or the dilation"},
+    {{"conv_transpose2d",
+      PARAMS(gcam_conv_transpose2d_params, .out = 1, .kernel = {1, 1}, .pad = {1, 0}),
+      1,
+      {NCHW(1, 1, 2, 2)}},
+     GCAM_ERR_SHAPE,
+     "features.3: the output would be empty (1x1x0x2)"},
+    {{"resize_linear", NULL, 1, {NCHW(1, 1, 2, 2)}},
+     GCAM_ERR_ARGUMENT,
+     "features.3: resizing needs a size or a scale above 0, found scale 0"},
     {{"softmax", PARAMS(gcam_axis_params, .axis = -3), 1, {{2, {1, 3}}}},
      GCAM_ERR_SHAPE,
      "features.3: an input of 1x3 has no axis -3"},

@@ -157,6 +157,78 @@ typedef struct gcam_pad_params {
     double value;     /**< pad only; default 0 */
 } gcam_pad_params;
 
+/** scale_shift: y = scale x + shift, with one number of each or one a channel. */
+typedef struct gcam_scale_shift_params {
+    gcam_numbers scale; /**< default 1 */
+    gcam_numbers shift; /**< default 0 */
+} gcam_scale_shift_params;
+
+/** prelu: weight NAME.weight with C numbers, or one. */
+typedef struct gcam_prelu_params {
+    int64_t shared; /**< 1: one slope for all channels */
+} gcam_prelu_params;
+
+/** lrn: local response normalisation over `size` neighbouring channels, y = x / (k + alpha / size sum x^2)^beta. */
+typedef struct gcam_lrn_params {
+    int64_t size; /**< required */
+    double alpha; /**< default 1e-4 */
+    double beta;  /**< default 0.75 */
+    double k;     /**< default 1 */
+} gcam_lrn_params;
+
+/** layer_norm over `axes` dimensions from `axis` on. Weights: NAME.weight, NAME.bias of these dimensions unless `no_affine`. */
+typedef struct gcam_layer_norm_params {
+    int64_t axis; /**< default -1, the last; 1 with axes = 1 normalises over the channels of N C H W */
+    int64_t axes; /**< default 1 */
+    double eps;   /**< default 1e-5 */
+    int64_t no_affine;
+} gcam_layer_norm_params;
+
+/** group_norm: channels in `groups` groups (C of them: instance norm). Weights: NAME.weight, NAME.bias, C each. */
+typedef struct gcam_group_norm_params {
+    int64_t groups; /**< required */
+    double eps;     /**< default 1e-5 */
+    int64_t no_affine;
+} gcam_group_norm_params;
+
+/** l2_normalize: y = x / max(|x|, eps) along one axis. */
+typedef struct gcam_l2_normalize_params {
+    int64_t axis; /**< default 1 */
+    double eps;   /**< default 1e-12 */
+} gcam_l2_normalize_params;
+
+/** conv_transpose2d. Weights: NAME.weight C x K/groups x R x S, and NAME.bias K unless `no_bias`. */
+typedef struct gcam_conv_transpose2d_params {
+    int64_t out;         /**< K; required */
+    int64_t kernel[2];   /**< R, S; required */
+    int64_t stride[2];   /**< default 1, 1 */
+    int64_t pad[2];      /**< rows and columns taken off each side of the output */
+    int64_t pad_end[2];  /**< beyond `pad`, below and right; may be negative */
+    int64_t out_pad[2];  /**< rows added below, columns added right; less than the stride or the dilation */
+    int64_t dilation[2]; /**< default 1, 1 */
+    int64_t groups;      /**< default 1 */
+    int64_t no_bias;
+} gcam_conv_transpose2d_params;
+
+/** Where an output pixel of a resize reads; 0: as PyTorch, asymmetric for nearest and half_pixel for the others. */
+enum {
+    GCAM_RESIZE_HALF_PIXEL = 1,
+    GCAM_RESIZE_ALIGN_CORNERS = 2,
+    GCAM_RESIZE_ASYMMETRIC = 3,
+    GCAM_RESIZE_PYTORCH_HALF_PIXEL = 4
+};
+/** How resize_nearest rounds that place; 0: down, as PyTorch. */
+enum { GCAM_RESIZE_PREFER_FLOOR = 1, GCAM_RESIZE_PREFER_CEIL = 2, GCAM_RESIZE_CEIL = 3 };
+
+/** resize_nearest, resize_linear, resize_cubic of N C H W. */
+typedef struct gcam_resize_params {
+    int64_t size[2];     /**< P, Q; 0: from `scale` */
+    gcam_numbers scale;  /**< of both axes, or of rows and of columns; output sizes are rounded down */
+    int64_t coordinates; /**< one of GCAM_RESIZE_HALF_PIXEL ... */
+    int64_t rounding;    /**< one of GCAM_RESIZE_PREFER_FLOOR ... */
+    double cubic_a;      /**< default -0.75 */
+} gcam_resize_params;
+
 /** How backward treats a rectifier (METHODS: Simonyan 2014; Springenberg 2015; Zeiler & Fergus 2014). */
 typedef enum gcam_rule {
     GCAM_RULE_GRADIENT = 0, /**< the derivative */

@@ -13,16 +13,10 @@
 
 enum { A, B, OUT };
 
-/* Size of dimension i of `rank`, counted in the broadcast shape. */
-static int64_t aligned_dim(const gcam_shape *shape, int i, int rank) {
-    int own = i - (rank - shape->rank);
-    return own < 0 ? 1 : shape->dim[own];
-}
-
 static int broadcast(const gcam_shape in[2], gcam_shape *out) {
     out->rank = in[A].rank > in[B].rank ? in[A].rank : in[B].rank;
     for (int i = 0; i < out->rank; i++) {
-        int64_t a = aligned_dim(&in[A], i, out->rank), b = aligned_dim(&in[B], i, out->rank);
+        int64_t a = gcam__aligned_dim(&in[A], i, out->rank), b = gcam__aligned_dim(&in[B], i, out->rank);
         if (a != b && a != 1 && b != 1) return 0;
         out->dim[i] = a == 1 ? b : a;
     }
@@ -38,19 +32,13 @@ static gcam_status infer(const gcam__layer *layer, const gcam_shape *in, int in_
     return gcam__check_output(layer, out);
 }
 
-/* Stride of an operand along dimension i of the output; 0 where it is repeated. */
-static int64_t broadcast_stride(const gcam_shape *shape, int i, int rank) {
-    int own = i - (rank - shape->rank);
-    return own < 0 || shape->dim[own] == 1 ? 0 : gcam__dim_product(shape, own + 1, shape->rank);
-}
-
 /* The box over those dimensions of the output that operand `which` has (repeated 0) or lacks (repeated 1); all for which < 0. */
 static gcam__box box_of(const gcam_shape in[2], int which, int repeated) {
     gcam__box box = {0};
     gcam_shape out;
     broadcast(in, &out);
     for (int i = 0; i < out.rank; i++) {
-        int64_t stride[2] = {broadcast_stride(&in[A], i, out.rank), broadcast_stride(&in[B], i, out.rank)};
+        int64_t stride[2] = {gcam__aligned_stride(&in[A], i, out.rank), gcam__aligned_stride(&in[B], i, out.rank)};
         if (which >= 0 && (stride[which] == 0) != repeated) continue;
         gcam__box_add(&box, out.dim[i], stride[A], stride[B], gcam__dim_product(&out, i + 1, out.rank));
     }

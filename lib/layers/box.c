@@ -2,6 +2,7 @@
 #include "layers/box.h"
 
 #include "layers/loops.h"
+#include "layers/shape.h"
 
 #include <string.h>
 
@@ -65,6 +66,16 @@ void gcam__box_run(const gcam__compute *compute, const gcam__box *box, gcam__row
     walk w = {box, fn, context, gcam__box_length(box), 1};
     w.pieces = (w.length + GCAM__PIECE - 1) / GCAM__PIECE;
     gcam__for_items(compute, gcam__box_rows(box) * w.pieces, w.length, walk_piece, &w);
+}
+
+int64_t gcam__aligned_dim(const gcam_shape *shape, int i, int rank) {
+    int own = i - (rank - shape->rank);
+    return own < 0 ? 1 : shape->dim[own];
+}
+
+int64_t gcam__aligned_stride(const gcam_shape *shape, int i, int rank) {
+    int own = i - (rank - shape->rank);
+    return own < 0 || shape->dim[own] == 1 ? 0 : gcam__dim_product(shape, own + 1, shape->rank);
 }
 
 void gcam__strides(const gcam_shape *shape, int64_t stride[GCAM_MAX_RANK]) {

@@ -32,6 +32,11 @@ typedef void (*gcam__row_fn)(const void *context, const int64_t offset[GCAM__BOX
 /* Calls `fn` for all rows, long ones in pieces, on the session's pool. */
 void gcam__box_run(const gcam__compute *compute, const gcam__box *box, gcam__row_fn fn, const void *context);
 
+/* Broadcasting: shapes are aligned at their ends, a size of 1 or a missing dimension is repeated. Size and stride of a shape along
+ * dimension i of `rank`; the stride is 0 where it is repeated. */
+int64_t gcam__aligned_dim(const gcam_shape *shape, int i, int rank);
+int64_t gcam__aligned_stride(const gcam_shape *shape, int i, int rank);
+
 /* Row-major strides of a shape. */
 void gcam__strides(const gcam_shape *shape, int64_t stride[GCAM_MAX_RANK]);
 

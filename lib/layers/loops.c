@@ -1,6 +1,8 @@
 /* Loops over a layer's values, spread over the session's pool. */
 #include "layers/loops.h"
 
+#include "layers/shape.h"
+
 #include <string.h>
 
 typedef struct pieces {
@@ -38,6 +40,13 @@ void gcam__for_items(const gcam__compute *compute, int64_t count, int64_t size, 
     int64_t per_unit = size < GCAM__PIECE ? GCAM__PIECE / (size > 0 ? size : 1) : 1;
     items it = {fn, context, count, per_unit};
     gcam__parallel(compute->pool, (count + per_unit - 1) / per_unit, run_items, &it);
+}
+
+gcam__rows gcam__rows_of(const gcam_shape *shape, int64_t axis, int64_t axes) {
+    int from = (int)(axis < 0 ? axis + shape->rank : axis), to = from + (int)axes;
+    gcam__rows rows = {.length = gcam__dim_product(shape, from, to), .step = gcam__dim_product(shape, to, shape->rank)};
+    rows.count = gcam__dim_product(shape, 0, from) * rows.step;
+    return rows;
 }
 
 void gcam__copy(float *to, const float *from, int64_t count) {

@@ -62,7 +62,20 @@
     X(constant)          \
     X(pad)               \
     X(reflect_pad)       \
-    X(edge_pad)
+    X(edge_pad)          \
+    X(log_softmax)       \
+    X(scale_shift)       \
+    X(layer_scale)       \
+    X(prelu)             \
+    X(lrn)               \
+    X(layer_norm)        \
+    X(group_norm)        \
+    X(l2_normalize)      \
+    X(matmul)            \
+    X(conv_transpose2d)  \
+    X(resize_nearest)    \
+    X(resize_linear)     \
+    X(resize_cubic)
 
 #define GCAM__DECLARE_OP(name) extern const gcam__op gcam__op_##name;
 GCAM__OPS(GCAM__DECLARE_OP)

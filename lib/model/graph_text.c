@@ -41,6 +41,13 @@ static void write_integers(gcam__text *text, const char *name, const int64_t *va
         gcam__text_printf(text, "%s%s%s%" PRId64, i > 0 ? "," : " ", i > 0 ? "" : name, i > 0 ? "" : "=", values[i]);
 }
 
+static void write_numbers(gcam__text *text, const char *name, const gcam_numbers *numbers) {
+    char digits[GCAM__NUMBER_TEXT];
+    for (int64_t i = 0; i < numbers->count; i++)
+        gcam__text_printf(text, "%s%s%s%s", i > 0 ? "," : " ", i > 0 ? "" : name, i > 0 ? "" : "=",
+                          gcam__number_text(numbers->value[i], digits));
+}
+
 static void write_parameter(gcam__text *text, const gcam__param *param, const void *params) {
     const void *field = (const char *)params + param->offset;
     char digits[GCAM__NUMBER_TEXT];
@@ -53,6 +60,10 @@ static void write_parameter(gcam__text *text, const gcam__param *param, const vo
     if (param->kind == GCAM__PARAM_DIMS) {
         const gcam_dims *dims = field;
         if (dims->count > 0) write_integers(text, param->name, dims->value, (int)dims->count);
+        return;
+    }
+    if (param->kind == GCAM__PARAM_NUMBERS) {
+        write_numbers(text, param->name, field);
         return;
     }
     const int64_t *number = field;
@@ -176,17 +187,31 @@ static gcam_status unknown_parameter(const gcam__op *op, const char *name) {
                       name, known);
 }
 
+/* Copies what stands before the next comma; returns what follows it, NULL at the end. Too long a text becomes "". */
+static const char *next_item(const char *text, char *item, size_t room) {
+    size_t length = strcspn(text, ",");
+    snprintf(item, room, "%.*s", length < room ? (int)length : 0, text);
+    return text[length] == ',' ? text + length + 1 : NULL;
+}
+
 /* Reads integers with commas between them and returns how many; -1: that is not what `text` is, or more than `most`. */
 static int read_integers(const char *text, int64_t *values, int most) {
+    char digits[24];
     for (int count = 0; count < most; count++) {
-        char digits[24];
-        size_t length = strcspn(text, ",");
-        if (length >= sizeof digits) return -1;
-        memcpy(digits, text, length);
-        digits[length] = '\0';
+        text = next_item(text, digits, sizeof digits);
         if (!gcam__integer_parse(digits, &values[count])) return -1;
-        if (text[length] == '\0') return count + 1;
-        text += length + 1;
+        if (text == NULL) return count + 1;
+    }
+    return -1;
+}
+
+/* The same for numbers, up to GCAM_MAX_RANK. */
+static int read_numbers(const char *text, double *values) {
+    char digits[64];
+    for (int count = 0; count < GCAM_MAX_RANK; count++) {
+        text = next_item(text, digits, sizeof digits);
+        if (!gcam__number_parse(digits, &values[count])) return -1;
+        if (text == NULL) return count + 1;
     }
     return -1;
 }
@@ -198,6 +223,11 @@ static int read_field(const gcam__param *param, const char *value, void *field) 
         dims->count = read_integers(value, dims->value, GCAM_MAX_RANK);
         return dims->count > 0;
     }
+    if (param->kind == GCAM__PARAM_NUMBERS) {
+        gcam_numbers *list = field;
+        list->count = read_numbers(value, list->value);
+        return list->count > 0;
+    }
     int64_t *numbers = field;
     int count = read_integers(value, numbers, param->kind == GCAM__PARAM_INT2 ? 2 : 1);
     if (param->kind == GCAM__PARAM_INT2 && count == 1) numbers[1] = numbers[0];
@@ -208,7 +238,8 @@ static gcam_status read_value(const gcam__param *param, const char *value, void 
     static const char *const kinds[] = {[GCAM__PARAM_INT] = "an integer",
                                         [GCAM__PARAM_INT2] = "one or two integers",
                                         [GCAM__PARAM_NUMBER] = "a number",
-                                        [GCAM__PARAM_DIMS] = "one to eight integers"};
+                                        [GCAM__PARAM_DIMS] = "one to eight integers",
+                                        [GCAM__PARAM_NUMBERS] = "one to eight numbers"};
     if (read_field(param, value, (char *)params + param->offset)) return GCAM_OK;
     return gcam__fail(GCAM_ERR_FORMAT, "graph_text", "%s: expected %s, found \"%.80s\"", param->name,
                       kinds[param->kind], value);

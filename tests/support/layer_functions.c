@@ -192,6 +192,154 @@ static void softmax(reference *r) {
     }
 }
 
+static void log_softmax(reference *r) {
+    int64_t count = count_of(r->in_shape);
+    double *before = r->out;
+    double exponential[512];
+    r->out = memset(exponential, 0, sizeof exponential);
+    softmax(r);
+    r->out = before;
+    for (int64_t i = 0; i < count; i++) r->out[i] += log(exponential[i]);
+}
+
+static int64_t channel_of(const reference *r, int64_t i) {
+    int64_t at[GCAM_MAX_RANK];
+    split(r->in_shape, i, at);
+    return at[1];
+}
+
+static void per_channel(reference *r) {
+    const char *name = r->layer->op->name;
+    const gcam_scale_shift_params *numbers = r->layer->params;
+    const gcam_prelu_params *prelu = r->layer->params;
+    for (int64_t i = 0; i < count_of(r->in_shape); i++) {
+        double x = r->in[0][i];
+        int64_t c = channel_of(r, i);
+        if (strcmp(name, "layer_scale") == 0)
+            r->out[i] += x * r->weight[0][c];
+        else if (strcmp(name, "prelu") == 0)
+            r->out[i] += fmax(x, 0) + r->weight[0][prelu->shared ? 0 : c] * fmin(x, 0);
+        else
+            r->out[i] += x * (numbers->scale.count ? numbers->scale.value[numbers->scale.count > 1 ? c : 0] : 1)
+                         + (numbers->shift.count ? numbers->shift.value[numbers->shift.count > 1 ? c : 0] : 0);
+    }
+}
+
+static void lrn(reference *r) {
+    const gcam_lrn_params *p = r->layer->params;
+    for (int64_t i = 0; i < count_of(r->in_shape); i++) {
+        int64_t c = channel_of(r, i);
+        double sum = 0;
+        for (int64_t j = 0; j < r->in_shape->dim[1]; j++) {
+            double x = r->in[0][along(r->in_shape, 1, i, j)];
+            if (2 * (c - j) <= p->size - 1 && 2 * (j - c) <= p->size) sum += x * x;
+        }
+        r->out[i] += r->in[0][i] * pow(p->k + p->alpha * sum / (double)p->size, -p->beta);
+    }
+}
+
+static void l2_normalize(reference *r) {
+    const gcam_l2_normalize_params *p = r->layer->params;
+    int axis = (int)(p->axis < 0 ? p->axis + r->in_shape->rank : p->axis);
+    for (int64_t i = 0; i < count_of(r->in_shape); i++) {
+        double sum = 0;
+        for (int64_t k = 0; k < r->in_shape->dim[axis]; k++) sum += pow(r->in[0][along(r->in_shape, axis, i, k)], 2);
+        r->out[i] += r->in[0][i] / fmax(sqrt(sum), p->eps);
+    }
+}
+
+/* Which set of values element i is normalised with, and which number of gamma and beta it takes. */
+static void norm_place(const reference *r, int64_t i, int64_t *set, int64_t *k) {
+    int64_t at[GCAM_MAX_RANK];
+    const gcam_shape *in = r->in_shape;
+    split(in, i, at);
+    *set = *k = 0;
+    if (strcmp(r->layer->op->name, "group_norm") == 0) {
+        const gcam_group_norm_params *p = r->layer->params;
+        *k = at[1];
+        *set = at[0] * p->groups + at[1] / (in->dim[1] / p->groups);
+        return;
+    }
+    const gcam_layer_norm_params *p = r->layer->params;
+    int64_t axis = p->axis < 0 ? p->axis + in->rank : p->axis;
+    for (int d = 0; d < in->rank; d++) {
+        int64_t *which = d >= axis && d < axis + p->axes ? k : set;
+        *which = *which * in->dim[d] + at[d];
+    }
+}
+
+static void norm(reference *r) {
+    int is_group = strcmp(r->layer->op->name, "group_norm") == 0;
+    double eps = is_group ? ((const gcam_group_norm_params *)r->layer->params)->eps
+                          : ((const gcam_layer_norm_params *)r->layer->params)->eps;
+    for (int64_t i = 0; i < count_of(r->in_shape); i++) {
+        int64_t set, k, other, unused;
+        double n = 0, sum = 0, squares = 0;
+        norm_place(r, i, &set, &k);
+        for (int64_t j = 0; j < count_of(r->in_shape); j++) {
+            norm_place(r, j, &other, &unused);
+            if (other == set) n++, sum += r->in[0][j], squares += r->in[0][j] * r->in[0][j];
+        }
+        double z = (r->in[0][i] - sum / n) / sqrt(squares / n - sum / n * sum / n + eps);
+        r->out[i] += r->weight[0] ? z * r->weight[0][k] + r->weight[1][k] : z;
+    }
+}
+
+static void matmul(reference *r) {
+    const gcam_shape *out = &r->out_shape;
+    int64_t inner = r->in_shape[0].dim[r->in_shape[0].rank - 1];
+    for (int64_t o = 0; o < count_of(out); o++)
+        for (int64_t k = 0; k < inner; k++) {
+            int64_t left[GCAM_MAX_RANK], right[GCAM_MAX_RANK];
+            split(out, o, left), split(out, o, right);
+            left[out->rank - 1] = right[out->rank - 2] = k;
+            r->out[o] += operand(r, 0, left) * operand(r, 1, right);
+        }
+}
+
+/* ---- resizing -------------------------------------------------------------------------------------------------------------- */
+
+/* Weight of the sample at distance x: a step, a tent, or Keys' cubic. */
+static double resize_weight(const char *name, double x, double a) {
+    x = fabs(x);
+    if (strstr(name, "linear")) return fmax(0, 1 - x);
+    if (x <= 1) return (a + 2) * pow(x, 3) - (a + 3) * x * x + 1;
+    return x < 2 ? a * pow(x, 3) - 5 * a * x * x + 8 * a * x - 4 * a : 0;
+}
+
+/* How much of input cell `i` (of `in`) output cell `d` (of `out`) takes along one axis. */
+static double resize_share(const reference *r, double scale, int64_t i, int64_t in, int64_t d, int64_t out) {
+    const gcam_resize_params *p = r->layer->params;
+    const char *name = r->layer->op->name;
+    int is_nearest = strstr(name, "nearest") != NULL;
+    double u = ((double)d + 0.5) / scale - 0.5;
+    if (p->coordinates == GCAM_RESIZE_ALIGN_CORNERS) u = (double)d * (double)(in - 1) / (double)(out - 1);
+    if (p->coordinates == GCAM_RESIZE_ASYMMETRIC || (p->coordinates == 0 && is_nearest)) u = (double)d / scale;
+    if (is_nearest) {
+        double sides[] = {floor(u), ceil(u - 0.5), floor(u + 0.5), ceil(u)};
+        return fmin(fmax(sides[p->rounding], 0), (double)in - 1) == (double)i;
+    }
+    double share = 0;
+    for (int64_t m = -4; m < in + 4; m++) /* samples beyond the border are the border */
+        if ((m < 0 ? 0 : m >= in ? in - 1 : m) == i) share += resize_weight(name, u - (double)m, p->cubic_a);
+    return share;
+}
+
+static void resize(reference *r) {
+    const gcam_resize_params *p = r->layer->params;
+    const int64_t *in = r->in_shape->dim, *out = r->out_shape.dim;
+    double scale[2];
+    for (int k = 0; k < 2; k++)
+        scale[k] = p->scale.count ? p->scale.value[p->scale.count > 1 ? k : 0] : (double)out[2 + k] / (double)in[2 + k];
+    for (int64_t o = 0; o < count_of(&r->out_shape); o++)
+        for (int64_t y = 0; y < in[2]; y++)
+            for (int64_t x = 0; x < in[3]; x++) {
+                double rows = resize_share(r, scale[0], y, in[2], o / out[3] % out[2], out[2]);
+                double columns = resize_share(r, scale[1], x, in[3], o % out[3], out[3]);
+                r->out[o] += rows * columns * r->in[0][(o / (out[2] * out[3]) * in[2] + y) * in[3] + x];
+            }
+}
+
 /* ---- the table -------------------------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -209,6 +357,13 @@ static const struct {
     {" channel_shuffle ", channel_shuffle},
     {" pad reflect_pad edge_pad ", pad},
     {" softmax ", softmax},
+    {" log_softmax ", log_softmax},
+    {" scale_shift layer_scale prelu ", per_channel},
+    {" lrn ", lrn},
+    {" l2_normalize ", l2_normalize},
+    {" layer_norm group_norm ", norm},
+    {" matmul ", matmul},
+    {" resize_nearest resize_linear resize_cubic ", resize},
 };
 
 int reference_function(reference *r) {

@@ -65,6 +65,25 @@ static void conv2d(reference *r) {
     each_cell(r, conv2d_cell);
 }
 
+static void conv_transpose2d(reference *r) {
+    const gcam_conv_transpose2d_params *p = r->layer->params;
+    const gcam_shape *in = r->in_shape, *out = &r->out_shape;
+    int64_t in_group = in->dim[1] / p->groups, out_group = p->out / p->groups, taps = p->kernel[0] * p->kernel[1];
+    for (int64_t i = 0; i < count_of(in); i++) /* each input cell spreads over a window of the output */
+        for (int64_t k = 0; k < out_group; k++)
+            for (int64_t t = 0; t < taps; t++) {
+                int64_t x = i % in->dim[3], y = i / in->dim[3] % in->dim[2],
+                        c = i / (in->dim[2] * in->dim[3]) % in->dim[1];
+                int64_t row = y * p->stride[0] - p->pad[0] + t / p->kernel[1] * p->dilation[0];
+                int64_t column = x * p->stride[1] - p->pad[1] + t % p->kernel[1] * p->dilation[1];
+                if (row < 0 || row >= out->dim[2] || column < 0 || column >= out->dim[3]) continue;
+                int64_t n = i / (in->dim[1] * in->dim[2] * in->dim[3]), plane = c / in_group * out_group + k;
+                term(r, at(out, n, plane, row, column), 0, i, 0, (c * out_group + k) * taps + t, 1);
+            }
+    for (int64_t o = 0; !p->no_bias && o < count_of(out); o++)
+        term(r, o, NONE, 0, 1, o / (out->dim[2] * out->dim[3]) % p->out, 1);
+}
+
 static void linear(reference *r) {
     const gcam_linear_params *p = r->layer->params;
     int64_t c = r->in_shape->dim[r->in_shape->rank - 1];
@@ -220,6 +239,7 @@ static const struct {
     void (*run)(reference *r);
 } table[] = {
     {"conv2d", conv2d},
+    {"conv_transpose2d", conv_transpose2d},
     {"linear", linear},
     {"relu", relu},
     {"leaky_relu", leaky_relu},
@@ -250,6 +270,8 @@ double reference_quotient(reference *r, double *value) {
         for (int64_t i = 0; i < count; i++) slope += weight[k] / step * r->dout[i] * r->out[i];
     }
     *value = start;
+    memset(r->out, 0, (size_t)count * sizeof *r->out);
+    reference_run(r);
     r->backward = backward;
     return slope;
 }
