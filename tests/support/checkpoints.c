@@ -276,7 +276,7 @@ void sample_pickle(blob *b, const sample *s) {
 }
 
 void sample_zip(blob *b, const sample *s) {
-    char names[16][32];
+    char names[16][40];
     zip_part parts[18];
     blob pickle = {0};
     sample_pickle(&pickle, s);
