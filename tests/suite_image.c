@@ -574,20 +574,26 @@ START_TEST(the_callers_pixels_are_taken_in_every_layout) {
 }
 END_TEST
 
-static void expect_resize(int width, int height, const uint8_t *golden) {
+static void expect_resize(int width, int height, int bicubic, const uint8_t *golden) {
     gcam_image *picture = draw_pattern(7, 5), *small;
-    ck_assert_int_eq(gcam_image_resize(&small, picture, width, height), GCAM_OK);
+    gcam__image_part whole = {width, height, 0, 0, width, height, bicubic};
+    if (bicubic)
+        ck_assert_int_eq(gcam__image_resize_part(&small, picture, &whole), GCAM_OK);
+    else
+        ck_assert_int_eq(gcam_image_resize(&small, picture, width, height), GCAM_OK);
     expect_same_picture(small, &(gcam_image){width, height, (uint8_t *)(uintptr_t)golden}, 0);
     gcam_image_free(small);
     gcam_image_free(picture);
 }
 
 START_TEST(resizing_gives_pillows_bytes) {
-    expect_resize(3, 2, golden_3x2);
-    expect_resize(11, 9, golden_11x9);
-    expect_resize(7, 3, golden_7x3);
-    expect_resize(4, 5, golden_4x5);
-    expect_resize(1, 1, golden_1x1);
+    expect_resize(3, 2, 0, golden_3x2);
+    expect_resize(11, 9, 0, golden_11x9);
+    expect_resize(7, 3, 0, golden_7x3);
+    expect_resize(4, 5, 0, golden_4x5);
+    expect_resize(1, 1, 0, golden_1x1);
+    expect_resize(3, 2, 1, golden_cubic_3x2);
+    expect_resize(11, 9, 1, golden_cubic_11x9);
 }
 END_TEST
 
@@ -612,7 +618,7 @@ END_TEST
 START_TEST(a_part_of_a_resize_is_that_part) {
     gcam_image *picture = draw_pattern(57, 43), *whole, *part;
     ck_assert_int_eq(gcam_image_resize(&whole, picture, 23, 71), GCAM_OK);
-    ck_assert_int_eq(gcam__image_resize_part(&part, picture, &(gcam__image_part){23, 71, 5, 9, 11, 40}), GCAM_OK);
+    ck_assert_int_eq(gcam__image_resize_part(&part, picture, &(gcam__image_part){23, 71, 5, 9, 11, 40, 0}), GCAM_OK);
     for (int y = 0; y < 40; y++) {
         for (int x = 0; x < 11; x++) ck_assert_mem_eq(pixel_at(part, x, y), pixel_at(whole, x + 5, y + 9), 3);
     }

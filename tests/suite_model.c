@@ -473,6 +473,21 @@ static void check_answers(const char *path, const answer *answers, size_t count)
     gcam_model_free(model);
 }
 
+START_TEST(cifar_networks_have_their_own_labels) {
+    const char *const file = "../shared/models/resnet20_cifar10.pth";
+    gcam_model *model;
+    if (access(file, R_OK) != 0) {
+        printf("skipped: %s is not there\n", file);
+        return;
+    }
+    check_ok(gcam_model_load(&model, file, NULL));
+    ck_assert_str_eq(gcam_model_arch(model), "resnet20_cifar");
+    ck_assert_str_eq(gcam_model_label(model, 3), "cat");
+    ck_assert_int_eq(gcam_model_preprocess(model)->width, 32);
+    gcam_model_free(model);
+}
+END_TEST
+
 START_TEST(real_networks_answer_as_in_pytorch) {
     const answer squeezenet[] = {{"cat_dog_224.png", 243, 31.47734f},
                                  {"snake_rgba.png", 56, 43.15892f},
@@ -514,6 +529,7 @@ Suite *model_suite(void) {
     tcase_add_test(tests, models_load_from_memory);
     tcase_add_test(tests, top_classes_are_in_order);
     tcase_add_test(tests, own_networks_can_be_saved);
+    tcase_add_test(tests, cifar_networks_have_their_own_labels);
     tcase_add_test(tests, real_networks_answer_as_in_pytorch);
     suite_add_tcase(suite, tests);
     return suite;

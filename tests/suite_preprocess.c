@@ -75,7 +75,14 @@ START_TEST(presets_are_found_by_name) {
     ck_assert_int_eq(preset("torchvision").resize, 256);
     ck_assert_int_eq(preset("torchvision-232").resize, 232);
     ck_assert_int_eq(preset("cifar").height, 32);
+    gcam_preprocess sized = preset("torchvision-320-300-bicubic");
+    ck_assert(sized.resize == 320 && sized.height == 300 && sized.width == 300 && sized.bicubic);
+    ck_assert_int_eq(preset("torchvision-232-bicubic").height, 224);
+    ck_assert_int_eq(preset("torchvision-32-32").bicubic, 0);
     gcam_preprocess how;
+    ck_assert_int_eq(gcam_preprocess_preset(&how, "torchvision-"), GCAM_ERR_NOT_FOUND);
+    ck_assert_int_eq(gcam_preprocess_preset(&how, "torchvision-0"), GCAM_ERR_NOT_FOUND);
+    ck_assert_int_eq(gcam_preprocess_preset(&how, "torchvision-256-224-cubic"), GCAM_ERR_NOT_FOUND);
     ck_assert_int_eq(gcam_preprocess_preset(&how, "nonsense"), GCAM_ERR_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(gcam_last_error()->message, "torchvision"));
     ck_assert_int_eq(gcam_preprocess_preset(&how, NULL), GCAM_ERR_ARGUMENT);

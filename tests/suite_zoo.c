@@ -36,9 +36,74 @@ static const struct {
     const char *arch;
     int64_t count;
 } parameters[] = {
-    {"alexnet", 61100840},   {"vgg11", 132863336},       {"vgg13", 133047848},       {"vgg16", 138357544},
-    {"vgg19", 143667240},    {"vgg11_bn", 132868840},    {"vgg13_bn", 133053736},    {"vgg16_bn", 138365992},
-    {"vgg19_bn", 143678248}, {"squeezenet1_0", 1248424}, {"squeezenet1_1", 1235496}, {"tiny_darknet", 1042104},
+    {"alexnet", 61100840},
+    {"densenet121", 7978856},
+    {"densenet161", 28681000},
+    {"densenet169", 14149480},
+    {"densenet201", 20013928},
+    {"efficientnet_b0", 5288548},
+    {"efficientnet_b1", 7794184},
+    {"efficientnet_b2", 9109994},
+    {"efficientnet_b3", 12233232},
+    {"efficientnet_b4", 19341616},
+    {"efficientnet_b5", 30389784},
+    {"efficientnet_b6", 43040704},
+    {"efficientnet_b7", 66347960},
+    {"efficientnet_v2_l", 118515272},
+    {"efficientnet_v2_m", 54139356},
+    {"efficientnet_v2_s", 21458488},
+    {"mnasnet0_5", 2218512},
+    {"mnasnet0_75", 3170208},
+    {"mnasnet1_0", 4383312},
+    {"mnasnet1_3", 6282256},
+    {"mobilenet_v2", 3504872},
+    {"mobilenet_v3_large", 5483032},
+    {"mobilenet_v3_small", 2542856},
+    {"regnet_x_16gf", 54278536},
+    {"regnet_x_1_6gf", 9190136},
+    {"regnet_x_32gf", 107811560},
+    {"regnet_x_3_2gf", 15296552},
+    {"regnet_x_400mf", 5495976},
+    {"regnet_x_800mf", 7259656},
+    {"regnet_x_8gf", 39572648},
+    {"regnet_y_128gf", 644812894},
+    {"regnet_y_16gf", 83590140},
+    {"regnet_y_1_6gf", 11202430},
+    {"regnet_y_32gf", 145046770},
+    {"regnet_y_3_2gf", 19436338},
+    {"regnet_y_400mf", 4344144},
+    {"regnet_y_800mf", 6432512},
+    {"regnet_y_8gf", 39381472},
+    {"resnet101", 44549160},
+    {"resnet152", 60192808},
+    {"resnet18", 11689512},
+    {"resnet34", 21797672},
+    {"resnet50", 25557032},
+    {"resnext101_32x8d", 88791336},
+    {"resnext101_64x4d", 83455272},
+    {"resnext50_32x4d", 25028904},
+    {"shufflenet_v2_x0_5", 1366792},
+    {"shufflenet_v2_x1_0", 2278604},
+    {"shufflenet_v2_x1_5", 3503624},
+    {"shufflenet_v2_x2_0", 7393996},
+    {"squeezenet1_0", 1248424},
+    {"squeezenet1_1", 1235496},
+    {"vgg11", 132863336},
+    {"vgg11_bn", 132868840},
+    {"vgg13", 133047848},
+    {"vgg13_bn", 133053736},
+    {"vgg16", 138357544},
+    {"vgg16_bn", 138365992},
+    {"vgg19", 143667240},
+    {"vgg19_bn", 143678248},
+    {"wide_resnet101_2", 126886696},
+    {"wide_resnet50_2", 68883240},
+    {"tiny_darknet", 1042104},
+    {"resnet20_cifar", 336824}, /* with 1000 classes, as all here */
+    {"resnet32_cifar", 531256},
+    {"resnet44_cifar", 725688},
+    {"resnet56_cifar", 920120},
+    {"resnet110_cifar", 1795064},
 };
 
 static gcam_status count_parameter(void *user, int node, int which, const char *name, const gcam_shape *shape) {
@@ -103,7 +168,8 @@ START_TEST(tensors_are_torchvisions) {
         puts("skipped: ../shared/torchvision_shapes.tsv is not there");
         return;
     }
-    const char *const archs[] = {"alexnet", "vgg16", "squeezenet1_1"};
+    const char *const archs[] = {"alexnet",  "vgg16",       "resnet18",    "squeezenet1_1",
+                                 "resnet50", "densenet121", "mobilenet_v2"};
     for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++) {
         listing l = {.file = file, .arch = archs[i]};
         gcam_builder *builder;
@@ -205,9 +271,11 @@ START_TEST(targets_are_rectified_maps) {
         ck_assert_int_eq(gcam_network_target(network), gcam_network_find(network, row->target));
         ck_assert_msg(node->shape.rank == 4 && node->shape.dim[2] > 1, "%s: %s has one cell", row->id, row->target);
         for (const gcam__node *below = node;; below = &network->nodes[below->inputs[0]]) {
-            if (strcmp(below->layer.op->name, "concat") == 0) continue;
-            ck_assert_msg(strstr(below->layer.op->name, "relu") != NULL, "%s: %s is %s", row->id, row->target,
-                          below->layer.op->name);
+            const char *op = below->layer.op->name;
+            if (strcmp(op, "concat") == 0) continue;
+            int is_residual = strcmp(op, "add") == 0 && strncmp(row->id, "convnext", 8) == 0; /* it has no ReLU */
+            int is_activation = strstr(op, "relu") || strcmp(op, "silu") == 0 || strcmp(op, "hard_swish") == 0;
+            ck_assert_msg(is_activation || is_residual, "%s: %s is %s", row->id, row->target, op);
             break;
         }
         gcam_builder_free(builder);
@@ -229,6 +297,7 @@ static gcam_status detect(const gcam__arch **arch) {
 START_TEST(every_architecture_is_recognised) {
     const gcam__arch *arch;
     for (size_t i = 0; i < gcam_arch_count(); i++) {
+        if (strstr(gcam_arch_at(i)->id, "_plain")) continue; /* the same tensors: only asked for by name */
         weights_write_shapes(path, gcam_arch_at(i)->id, NULL, (shapes_change){0});
         ck_assert_int_eq(detect(&arch), GCAM_OK);
         ck_assert_str_eq(arch->info.id, gcam_arch_at(i)->id);

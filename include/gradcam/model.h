@@ -31,11 +31,12 @@ typedef struct gcam_preprocess {
     float scale; /**< 1/255 for values 0..1, 1 for 0..255 */
     float mean[3];
     float std[3];
+    int bicubic; /**< 1: resize by the cubic filter (EfficientNet); 0: bilinear */
 } gcam_preprocess;
 
 /**
- * A preprocessing by name: "torchvision" (resize 256, crop 224), "torchvision-232", "caffe", "unit" (0..1, no mean), "cifar",
- * "squash" (whole image, torchvision's mean). Errors: NOT_FOUND.
+ * A preprocessing by name: "torchvision" (resize 256, crop 224), "torchvision-RESIZE", "torchvision-RESIZE-CROP" and either with
+ * "-bicubic" after it, "caffe", "unit" (0..1, no mean), "cifar", "squash" (whole image, torchvision's mean). Errors: NOT_FOUND.
  */
 GCAM_API gcam_status gcam_preprocess_preset(gcam_preprocess *out, const char *name);
 

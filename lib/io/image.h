@@ -39,8 +39,9 @@ gcam_status gcam__image_orient(gcam_image **image, int orientation);
 typedef struct gcam__image_part {
     int full_width, full_height;
     int left, top, width, height;
+    int bicubic; /* 1: Pillow's BICUBIC; 0: BILINEAR, as gcam_image_resize() */
 } gcam__image_part;
-/* Resizes as gcam_image_resize() and computes only a part: the same bytes, less work. Errors: ARGUMENT, LIMIT, NOMEM. */
+/* Resizes and computes only a part: the same bytes, less work. Errors: ARGUMENT, LIMIT, NOMEM. */
 gcam_status gcam__image_resize_part(gcam_image **out, const gcam_image *image, const gcam__image_part *part);
 
 /* CRC-32 (ISO 3309, as PNG uses it) continued from `crc`; 0 begins. */

@@ -1,5 +1,5 @@
-/* Resizing as Pillow's BILINEAR, bit for bit. Along each axis an output pixel is the mean of the input pixels under a triangle
- * that widens when the picture shrinks (so it does not alias); weights are fixed-point numbers of 22 bits, and the result of the
+/* Resizing as Pillow's BILINEAR or BICUBIC, bit for bit. Along each axis an output pixel is the mean of the input pixels under a
+ * triangle, or a cubic (Keys 1981, a = -1/2), that widens when the picture shrinks (so it does not alias); weights are fixed-point numbers of 22 bits, and the result of the
  * horizontal pass is rounded to 8 bits before the vertical one. A pass that changes nothing is skipped. Only the asked part of the
  * output is computed: a preprocessing that keeps the centre of a large photo pays for the centre. */
 #include "core/memory.h"
@@ -24,34 +24,44 @@ static void axis_free(axis *a) {
     gcam__free(a->weight);
 }
 
-/* Weights of output `index`: triangle of half-width `reach` around its centre, normalised in double, then rounded half away from
- * zero. */
-static void fill_output(axis *a, int i, int index, double scale, int in) {
-    double reach = scale > 1 ? scale : 1, centre = (index + 0.5) * scale, sum = 0;
+/* Weight before normalisation, `x` >= 0 in units of the filter. */
+static double filter(double x, int bicubic) {
+    if (!bicubic) return x < 1 ? 1 - x : 0;
+    if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+    return x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5 : 0;
+}
+
+static int32_t fixed_point(double weight) {
+    return (int32_t)((weight < 0 ? -0.5 : 0.5) + weight * (1 << PRECISION));
+}
+
+/* Weights of output `index`: the filter around its centre, normalised in double, then rounded half away from zero. */
+static void fill_output(axis *a, int i, int index, double scale, int in, int bicubic) {
+    double stretch = scale > 1 ? scale : 1, reach = bicubic ? 2 * stretch : stretch, centre = (index + 0.5) * scale,
+           sum = 0;
     int first = (int)(centre - reach + 0.5), end = (int)(centre + reach + 0.5);
     if (first < 0) first = 0;
     if (end > in) end = in;
     int32_t *weight = a->weight + (size_t)i * (size_t)a->taps;
-    double inverse = 1.0 / reach;
+    double inverse = 1.0 / stretch;
     for (int round = 0; round < 2; round++) { /* first the sum, then the weights: no room for doubles is needed */
         double total = sum;
         for (int j = 0; j < end - first; j++) {
-            double distance = fabs((j + first - centre + 0.5) * inverse);
-            double share = distance < 1 ? 1 - distance : 0;
+            double share = filter(fabs((j + first - centre + 0.5) * inverse), bicubic);
             if (round == 0)
                 sum += share;
             else
-                weight[j] = (int32_t)(0.5 + (total != 0 ? share / total : share) * (1 << PRECISION));
+                weight[j] = fixed_point(total != 0 ? share / total : share);
         }
     }
     a->first[i] = first;
     a->used[i] = end - first;
 }
 
-static gcam_status axis_create(axis *a, int in, int out, int begin, int count) {
+static gcam_status axis_create(axis *a, int in, int out, int begin, int count, int bicubic) {
     double scale = (double)in / out;
     a->count = count;
-    a->taps = 2 * (int)ceil(scale > 1 ? scale : 1) + 1;
+    a->taps = 2 * (int)ceil((bicubic ? 2 : 1) * (scale > 1 ? scale : 1)) + 1;
     size_t weights;
     if (!gcam__size_mul((size_t)count, (size_t)a->taps, &weights)) {
         return gcam__fail(GCAM_ERR_LIMIT, "resize", "a resize from %d to %d pixels needs too much memory", in, out);
@@ -60,14 +70,14 @@ static gcam_status axis_create(axis *a, int in, int out, int begin, int count) {
     a->used = gcam__calloc((size_t)count, sizeof *a->used);
     a->weight = gcam__calloc(weights, sizeof *a->weight);
     if (!a->first || !a->used || !a->weight) return gcam_last_error()->status;
-    for (int i = 0; i < count; i++) fill_output(a, i, begin + i, scale, in);
+    for (int i = 0; i < count; i++) fill_output(a, i, begin + i, scale, in, bicubic);
     return GCAM_OK;
 }
 
-/* The sum never leaves 0..255: the weights are positive and add up to 1 within `taps` / 2^23. */
+/* Only the cubic, which has negative weights, leaves 0..255 by more than rounding. */
 static uint8_t rounded(int32_t sum) {
     int32_t value = sum >> PRECISION;
-    return (uint8_t)(value > 255 ? 255 : value);
+    return (uint8_t)(value > 255 ? 255 : value < 0 ? 0 : value);
 }
 
 /* One row of the output of the horizontal pass, from one row of the input. */
@@ -102,7 +112,7 @@ static gcam_status resize_columns(gcam_image **out, const gcam_image *image, con
     axis a = {0};
     gcam_status status = GCAM_OK;
     int same = part->full_width == image->width;
-    if (!same) status = axis_create(&a, image->width, part->full_width, part->left, part->width);
+    if (!same) status = axis_create(&a, image->width, part->full_width, part->left, part->width, part->bicubic);
     size_t in_bytes = (size_t)3 * (size_t)image->width, out_bytes = (size_t)3 * (size_t)part->width;
     for (int y = 0; y < height && status == GCAM_OK; y++) {
         const uint8_t *from = image->pixels + in_bytes * (size_t)(top + y);
@@ -134,7 +144,7 @@ static gcam_status resize_both(gcam_image **out, const gcam_image *image, const 
     if (part->full_height == image->height) return resize_columns(out, image, part, part->top, part->height);
     axis a = {0};
     gcam_image *narrow = NULL;
-    gcam_status status = axis_create(&a, image->height, part->full_height, part->top, part->height);
+    gcam_status status = axis_create(&a, image->height, part->full_height, part->top, part->height, part->bicubic);
     if (status == GCAM_OK) {
         int top = a.first[0], end = a.first[a.count - 1] + a.used[a.count - 1];
         status = resize_columns(&narrow, image, part, top, end - top);
@@ -159,5 +169,5 @@ gcam_status gcam__image_resize_part(gcam_image **out, const gcam_image *image, c
 gcam_status gcam_image_resize(gcam_image **out, const gcam_image *image, int width, int height) {
     *out = NULL;
     GCAM_TRY(gcam__image_check_size(width, height));
-    return gcam__image_resize_part(out, image, &(gcam__image_part){width, height, 0, 0, width, height});
+    return gcam__image_resize_part(out, image, &(gcam__image_part){width, height, 0, 0, width, height, 0});
 }

@@ -8,6 +8,7 @@
 #include "io/image.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define IMAGENET_MEAN \
@@ -16,7 +17,7 @@
     { 0.229f, 0.224f, 0.225f }
 #define UNIT_SCALE (1.0f / 255.0f)
 
-/* Adding a preset = one row. Caffe's mean is in the order blue, green, red (Simonyan & Zisserman 2015); CIFAR's figures are the
+/* Adding a preset = one row; the first is the one that takes other sizes in its name. Caffe's mean is in the order blue, green, red (Simonyan & Zisserman 2015); CIFAR's figures are the
  * training set's own mean and standard deviation. */
 static const struct preset {
     const char *name;
@@ -24,8 +25,6 @@ static const struct preset {
 } presets[] = {
     {"torchvision",
      {sizeof(gcam_preprocess), GCAM_FIT_CROP, 256, 224, 224, 0, UNIT_SCALE, IMAGENET_MEAN, IMAGENET_STD}},
-    {"torchvision-232",
-     {sizeof(gcam_preprocess), GCAM_FIT_CROP, 232, 224, 224, 0, UNIT_SCALE, IMAGENET_MEAN, IMAGENET_STD}},
     {"caffe",
      {sizeof(gcam_preprocess), GCAM_FIT_SQUASH, 0, 224, 224, 1, 1.0f, {103.939f, 116.779f, 123.68f}, {1, 1, 1}}},
     {"unit", {sizeof(gcam_preprocess), GCAM_FIT_CROP, 0, 224, 224, 0, UNIT_SCALE, {0, 0, 0}, {1, 1, 1}}},
@@ -47,10 +46,24 @@ enum { PRESETS = sizeof presets / sizeof *presets };
 static gcam_status no_such_preset(const char *name) {
     char names[256] = "";
     for (size_t i = 0; i < PRESETS; i++) {
-        if (i > 0) strcat(names, i + 1 < PRESETS ? ", " : " or ");
         strcat(names, presets[i].name);
+        strcat(names, i + 1 < PRESETS ? ", " : " or torchvision-RESIZE-CROP");
     }
     return gcam__fail(GCAM_ERR_NOT_FOUND, "preprocess", "there is no preprocessing \"%s\", expected %s", name, names);
+}
+
+/* "torchvision-RESIZE", "torchvision-RESIZE-CROP", each perhaps with "-bicubic"; 0 where `name` is none of these. */
+static int torchvision_sizes(gcam_preprocess *out, const char *name) {
+    int resize = 0, crop = 224, length = 0, more = 0;
+    if (sscanf(name, "torchvision-%5d%n", &resize, &length) != 1) return 0;
+    if (sscanf(name + length, "-%5d%n", &crop, &more) == 1) length += more;
+    int bicubic = strcmp(name + length, "-bicubic") == 0;
+    if ((name[length] != '\0' && !bicubic) || resize < 1 || crop < 1) return 0;
+    *out = presets[0].how;
+    out->resize = resize;
+    out->height = out->width = crop;
+    out->bicubic = bicubic;
+    return 1;
 }
 
 gcam_status gcam_preprocess_preset(gcam_preprocess *out, const char *name) {
@@ -61,7 +74,7 @@ gcam_status gcam_preprocess_preset(gcam_preprocess *out, const char *name) {
             return GCAM_OK;
         }
     }
-    return no_such_preset(name);
+    return torchvision_sizes(out, name) ? GCAM_OK : no_such_preset(name);
 }
 
 gcam_status gcam__preprocess_check(const gcam_preprocess *how) {
@@ -196,7 +209,7 @@ gcam_status gcam_preprocess_image(gcam_tensor *input, int64_t index, const gcam_
     GCAM_TRY(gcam__preprocess_check(how));
     GCAM_TRY(gcam__image_check(photo));
     GCAM_TRY(check_input(input, index, how));
-    gcam__image_part part;
+    gcam__image_part part = {.bicubic = how->bicubic};
     resized_size(how, photo->width, photo->height, &part.full_width, &part.full_height);
     centre across = centre_of(part.full_width, how->width), down = centre_of(part.full_height, how->height);
     part.left = across.begin, part.top = down.begin;

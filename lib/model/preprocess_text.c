@@ -15,10 +15,10 @@ static const struct field {
     size_t offset;
     int floats;
 } fields[] = {
-    {"resize", offsetof(gcam_preprocess, resize), 0}, {"height", offsetof(gcam_preprocess, height), 0},
-    {"width", offsetof(gcam_preprocess, width), 0},   {"bgr", offsetof(gcam_preprocess, bgr), 0},
-    {"scale", offsetof(gcam_preprocess, scale), 1},   {"mean", offsetof(gcam_preprocess, mean), 3},
-    {"std", offsetof(gcam_preprocess, std), 3},
+    {"resize", offsetof(gcam_preprocess, resize), 0},   {"height", offsetof(gcam_preprocess, height), 0},
+    {"width", offsetof(gcam_preprocess, width), 0},     {"bgr", offsetof(gcam_preprocess, bgr), 0},
+    {"bicubic", offsetof(gcam_preprocess, bicubic), 0}, {"scale", offsetof(gcam_preprocess, scale), 1},
+    {"mean", offsetof(gcam_preprocess, mean), 3},       {"std", offsetof(gcam_preprocess, std), 3},
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 

@@ -126,7 +126,7 @@ static const option_row table[] = {
      "architecture, as `gradcam archs` lists them (default: found from the file)"},
     {"labels", 0, "FILE", WITH_MODEL, TEXT, AT(labels), 0, 0, NULL, "class labels, one a line"},
     {"preprocess", 0, "NAME", WITH_MODEL, TEXT, AT(preprocess), 0, 0, NULL,
-     "torchvision, torchvision-232, caffe, unit, cifar or squash (default: the model's)"},
+     "torchvision[-RESIZE[-CROP]][-bicubic], caffe, unit, cifar or squash (default: the model's)"},
     {"size", 0, "HxW", WITH_PHOTOS, PARSED, 0, 0, 0, parse_size, "input size (default: the model's)"},
     {"no-exif", 0, NULL, WITH_PHOTOS, FLAG, AT(no_exif), 0, 0, NULL,
      "do not turn photos as their EXIF orientation says"},

@@ -1,6 +1,6 @@
 /* AlexNet in the one-tower form of "One weird trick for parallelizing convolutional neural networks" (Krizhevsky 2014), as
  * torchvision defines it: no local response normalisation, adaptive pooling to 6 x 6 before the fully connected part. */
-#include "model/zoo/zoo.h"
+#include "model/zoo/blocks.h"
 
 static gcam_node conv(gcam__zoo *zoo, int index, gcam_node x, gcam_conv2d_params params) {
     x = gcam_conv2d(zoo->b, gcam__zoo_name(zoo, "features.%d", index), x, &params);
@@ -30,7 +30,7 @@ static gcam_node build(gcam__zoo *zoo, gcam_node x) {
     x = gcam_dropout(b, "classifier.3", x);
     x = gcam_linear(b, "classifier.4", x, &(gcam_linear_params){.out = 4096});
     x = gcam_relu(b, "classifier.5", x);
-    return gcam_linear(b, "classifier.6", x, &(gcam_linear_params){.out = zoo->classes});
+    return gcam__zoo_classes(zoo, "classifier.6", x);
 }
 
 const gcam__family gcam__alexnet = {.build = build, .stem = "features.0.weight", .head = "classifier.6.weight"};

@@ -50,6 +50,7 @@ static gcam_node build(gcam__zoo *zoo, gcam_node x) {
     x = gcam_conv2d(b, "classifier.1", x, &(gcam_conv2d_params){.out = zoo->classes, .kernel = {1, 1}});
     x = gcam_relu(b, "classifier.2", x);
     x = gcam_global_avg_pool(b, "classifier.3", x);
+    gcam_alias(b, "classifier", x);
     return gcam_flatten(b, "flatten", x);
 }
 

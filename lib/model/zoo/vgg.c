@@ -1,6 +1,6 @@
 /* VGG (Simonyan & Zisserman 2015), configurations A, B, D, E, with or without batch normalisation, as torchvision defines them.
  * variant[0] is the number of weight layers (11, 13, 16, 19), variant[1] is 1 with batch normalisation. */
-#include "model/zoo/zoo.h"
+#include "model/zoo/blocks.h"
 
 enum { STAGES = 5 };
 
@@ -39,7 +39,7 @@ static gcam_node build(gcam__zoo *zoo, gcam_node x) {
     x = gcam_linear(b, "classifier.3", x, &(gcam_linear_params){.out = 4096});
     x = gcam_relu(b, "classifier.4", x);
     x = gcam_dropout(b, "classifier.5", x);
-    return gcam_linear(b, "classifier.6", x, &(gcam_linear_params){.out = zoo->classes});
+    return gcam__zoo_classes(zoo, "classifier.6", x);
 }
 
 const gcam__family gcam__vgg = {.build = build, .stem = "features.0.weight", .head = "classifier.6.weight"};

@@ -22,6 +22,62 @@ static const gcam__arch table[] = {
     {{"squeezenet1_0", "SqueezeNet 1.0 (Iandola et al. 2016)", "features.12", "torchvision"}, &gcam__squeezenet, {0}},
     {{"squeezenet1_1", "SqueezeNet 1.1 (Iandola et al. 2016)", "features.12", "torchvision"}, &gcam__squeezenet, {1}},
     {{"tiny_darknet", "Tiny Darknet (Redmon 2016)", "act15", "unit"}, &gcam__tiny_darknet},
+    {{"resnet18", "ResNet-18 (He et al. 2016)", "layer4", "torchvision"}, &gcam__resnet, {0, 2, 2, 2, 2, 1, 64}},
+    {{"resnet34", "ResNet-34 (He et al. 2016)", "layer4", "torchvision"}, &gcam__resnet, {0, 3, 4, 6, 3, 1, 64}},
+    {{"resnet50", "ResNet-50 (He et al. 2016)", "layer4", "torchvision"}, &gcam__resnet, {1, 3, 4, 6, 3, 1, 64}},
+    {{"resnet101", "ResNet-101 (He et al. 2016)", "layer4", "torchvision"}, &gcam__resnet, {1, 3, 4, 23, 3, 1, 64}},
+    {{"resnet152", "ResNet-152 (He et al. 2016)", "layer4", "torchvision"}, &gcam__resnet, {1, 3, 8, 36, 3, 1, 64}},
+    {{"wide_resnet50_2", "Wide ResNet-50-2 (Zagoruyko & Komodakis 2016)", "layer4", "torchvision"}, &gcam__resnet, {1, 3, 4, 6, 3, 1, 128}},
+    {{"wide_resnet101_2", "Wide ResNet-101-2 (Zagoruyko & Komodakis 2016)", "layer4", "torchvision"}, &gcam__resnet, {1, 3, 4, 23, 3, 1, 128}},
+    {{"resnext50_32x4d", "ResNeXt-50 32x4d (Xie et al. 2017)", "layer4", "torchvision"}, &gcam__resnet, {1, 3, 4, 6, 3, 32, 4}},
+    {{"resnext101_32x8d", "ResNeXt-101 32x8d (Xie et al. 2017)", "layer4", "torchvision"}, &gcam__resnet, {1, 3, 4, 23, 3, 32, 8}},
+    {{"resnext101_64x4d", "ResNeXt-101 64x4d (Xie et al. 2017)", "layer4", "torchvision"}, &gcam__resnet, {1, 3, 4, 23, 3, 64, 4}},
+    {{"resnet20_cifar", "ResNet-20 for CIFAR (He et al. 2016)", "layer3", "torchvision-32-32"}, &gcam__resnet_cifar, {3}},
+    {{"resnet32_cifar", "ResNet-32 for CIFAR (He et al. 2016)", "layer3", "torchvision-32-32"}, &gcam__resnet_cifar, {5}},
+    {{"resnet44_cifar", "ResNet-44 for CIFAR (He et al. 2016)", "layer3", "torchvision-32-32"}, &gcam__resnet_cifar, {7}},
+    {{"resnet56_cifar", "ResNet-56 for CIFAR (He et al. 2016)", "layer3", "torchvision-32-32"}, &gcam__resnet_cifar, {9}},
+    {{"resnet110_cifar", "ResNet-110 for CIFAR (He et al. 2016)", "layer3", "torchvision-32-32"}, &gcam__resnet_cifar, {18}},
+    {{"densenet121", "DenseNet-121 (Huang et al. 2017)", "relu", "torchvision"}, &gcam__densenet, {32, 64, 6, 12, 24, 16}},
+    {{"densenet161", "DenseNet-161 (Huang et al. 2017)", "relu", "torchvision"}, &gcam__densenet, {48, 96, 6, 12, 36, 24}},
+    {{"densenet169", "DenseNet-169 (Huang et al. 2017)", "relu", "torchvision"}, &gcam__densenet, {32, 64, 6, 12, 32, 32}},
+    {{"densenet201", "DenseNet-201 (Huang et al. 2017)", "relu", "torchvision"}, &gcam__densenet, {32, 64, 6, 12, 48, 32}},
+    {{"mobilenet_v2", "MobileNetV2 (Sandler et al. 2018)", "features.18", "torchvision"}, &gcam__mobilenet_v2},
+    {{"mobilenet_v3_small", "MobileNetV3 small (Howard et al. 2019)", "features.12", "torchvision"}, &gcam__mobilenet_v3, {0}},
+    {{"mobilenet_v3_large", "MobileNetV3 large (Howard et al. 2019)", "features.16", "torchvision"}, &gcam__mobilenet_v3, {1}},
+    {{"shufflenet_v2_x0_5", "ShuffleNetV2 x0.5 (Ma et al. 2018)", "conv5", "torchvision"}, &gcam__shufflenet, {24, 48, 96, 192, 1024}},
+    {{"shufflenet_v2_x1_0", "ShuffleNetV2 x1.0 (Ma et al. 2018)", "conv5", "torchvision"}, &gcam__shufflenet, {24, 116, 232, 464, 1024}},
+    {{"shufflenet_v2_x1_5", "ShuffleNetV2 x1.5 (Ma et al. 2018)", "conv5", "torchvision-232"}, &gcam__shufflenet, {24, 176, 352, 704, 1024}},
+    {{"shufflenet_v2_x2_0", "ShuffleNetV2 x2.0 (Ma et al. 2018)", "conv5", "torchvision-232"}, &gcam__shufflenet, {24, 244, 488, 976, 2048}},
+    {{"mnasnet0_5", "MNASNet 0.5 (Tan et al. 2019)", "layers.16", "torchvision"}, &gcam__mnasnet, {50}},
+    {{"mnasnet0_75", "MNASNet 0.75 (Tan et al. 2019)", "layers.16", "torchvision-232"}, &gcam__mnasnet, {75}},
+    {{"mnasnet1_0", "MNASNet 1.0 (Tan et al. 2019)", "layers.16", "torchvision"}, &gcam__mnasnet, {100}},
+    {{"mnasnet1_3", "MNASNet 1.3 (Tan et al. 2019)", "layers.16", "torchvision-232"}, &gcam__mnasnet, {130}},
+    {{"efficientnet_b0", "EfficientNet-B0 (Tan & Le 2019)", "features.8", "torchvision-256-224-bicubic"}, &gcam__efficientnet, {100, 100, 10}},
+    {{"efficientnet_b1", "EfficientNet-B1 (Tan & Le 2019)", "features.8", "torchvision-256-240-bicubic"}, &gcam__efficientnet, {100, 110, 10}},
+    {{"efficientnet_b2", "EfficientNet-B2 (Tan & Le 2019)", "features.8", "torchvision-288-288-bicubic"}, &gcam__efficientnet, {110, 120, 10}},
+    {{"efficientnet_b3", "EfficientNet-B3 (Tan & Le 2019)", "features.8", "torchvision-320-300-bicubic"}, &gcam__efficientnet, {120, 140, 10}},
+    {{"efficientnet_b4", "EfficientNet-B4 (Tan & Le 2019)", "features.8", "torchvision-384-380-bicubic"}, &gcam__efficientnet, {140, 180, 10}},
+    {{"efficientnet_b5", "EfficientNet-B5 (Tan & Le 2019)", "features.8", "torchvision-456-456-bicubic"}, &gcam__efficientnet, {160, 220, 1000}},
+    {{"efficientnet_b6", "EfficientNet-B6 (Tan & Le 2019)", "features.8", "torchvision-528-528-bicubic"}, &gcam__efficientnet, {180, 260, 1000}},
+    {{"efficientnet_b7", "EfficientNet-B7 (Tan & Le 2019)", "features.8", "torchvision-600-600-bicubic"}, &gcam__efficientnet, {200, 310, 1000}},
+    {{"efficientnet_v2_s", "EfficientNetV2-S (Tan & Le 2021)", "features.7", "torchvision-384-384"}, &gcam__efficientnet, {0, 0, 1000, 0}},
+    {{"efficientnet_v2_m", "EfficientNetV2-M (Tan & Le 2021)", "features.8", "torchvision-480-480"}, &gcam__efficientnet, {0, 0, 1000, 1}},
+    {{"efficientnet_v2_l", "EfficientNetV2-L (Tan & Le 2021)", "features.8", "torchvision-480-480-bicubic"}, &gcam__efficientnet, {0, 0, 1000, 2}},
+    {{"regnet_x_400mf", "RegNetX-400MF (Radosavovic et al. 2020)", "trunk_output", "torchvision"}, &gcam__regnet, {22, 24, 2448, 254, 16, 0}},
+    {{"regnet_x_800mf", "RegNetX-800MF (Radosavovic et al. 2020)", "trunk_output", "torchvision"}, &gcam__regnet, {16, 56, 3573, 228, 16, 0}},
+    {{"regnet_x_1_6gf", "RegNetX-1.6GF (Radosavovic et al. 2020)", "trunk_output", "torchvision"}, &gcam__regnet, {18, 80, 3401, 225, 24, 0}},
+    {{"regnet_x_3_2gf", "RegNetX-3.2GF (Radosavovic et al. 2020)", "trunk_output", "torchvision"}, &gcam__regnet, {25, 88, 2631, 225, 48, 0}},
+    {{"regnet_x_8gf", "RegNetX-8GF (Radosavovic et al. 2020)", "trunk_output", "torchvision"}, &gcam__regnet, {23, 80, 4956, 288, 120, 0}},
+    {{"regnet_x_16gf", "RegNetX-16GF (Radosavovic et al. 2020)", "trunk_output", "torchvision"}, &gcam__regnet, {22, 216, 5559, 210, 128, 0}},
+    {{"regnet_x_32gf", "RegNetX-32GF (Radosavovic et al. 2020)", "trunk_output", "torchvision"}, &gcam__regnet, {23, 320, 6986, 200, 168, 0}},
+    {{"regnet_y_400mf", "RegNetY-400MF (Radosavovic et al. 2020)", "trunk_output", "torchvision"}, &gcam__regnet, {16, 48, 2789, 209, 8, 1}},
+    {{"regnet_y_800mf", "RegNetY-800MF (Radosavovic et al. 2020)", "trunk_output", "torchvision"}, &gcam__regnet, {14, 56, 3884, 240, 16, 1}},
+    {{"regnet_y_1_6gf", "RegNetY-1.6GF (Radosavovic et al. 2020)", "trunk_output", "torchvision"}, &gcam__regnet, {27, 48, 2071, 265, 24, 1}},
+    {{"regnet_y_3_2gf", "RegNetY-3.2GF (Radosavovic et al. 2020)", "trunk_output", "torchvision"}, &gcam__regnet, {21, 80, 4263, 266, 24, 1}},
+    {{"regnet_y_8gf", "RegNetY-8GF (Radosavovic et al. 2020)", "trunk_output", "torchvision"}, &gcam__regnet, {17, 192, 7682, 219, 56, 1}},
+    {{"regnet_y_16gf", "RegNetY-16GF (Radosavovic et al. 2020)", "trunk_output", "torchvision"}, &gcam__regnet, {18, 200, 10623, 248, 112, 1}},
+    {{"regnet_y_32gf", "RegNetY-32GF (Radosavovic et al. 2020)", "trunk_output", "torchvision"}, &gcam__regnet, {20, 232, 11589, 253, 232, 1}},
+    {{"regnet_y_128gf", "RegNetY-128GF (Radosavovic et al. 2020)", "trunk_output", "torchvision-384-384-bicubic"}, &gcam__regnet, {27, 456, 16083, 252, 264, 1}},
 };
 /* clang-format on */
 
@@ -166,15 +222,22 @@ static double similarity(const match *m) {
     return 2.0 * (double)m->found / (double)(m->wanted + m->found + m->left_over);
 }
 
+static int has(const gcam_tensor_table *weights, const char *name) {
+    return gcam_tensor_table_find(weights, name) != NULL;
+}
+
 static gcam_status report_nearest(const gcam_tensor_table *weights) {
     match best = {0}, m;
     for (size_t i = 0; i < ARCHS; i++) {
+        if (!has(weights, table[i].family->stem) || !has(weights, table[i].family->head)) continue;
         GCAM_TRY(compare(&m, &table[i], weights));
         if (best.arch == NULL || similarity(&m) > similarity(&best)) best = m;
     }
-    if (best.found == 0)
-        return gcam__fail(GCAM_ERR_UNSUPPORTED, "zoo", "no known architecture has any of the file's %zu tensors",
-                          gcam_tensor_table_count(weights));
+    const gcam_tensor_entry *first = gcam_tensor_table_at(weights, 0);
+    if (best.arch == NULL)
+        return gcam__fail(GCAM_ERR_UNSUPPORTED, "zoo", "no known architecture resembles the file's %zu tensors%s%.128s",
+                          gcam_tensor_table_count(weights), first != NULL ? ", the first of which is " : "",
+                          first != NULL ? first->name : "");
     return gcam__fail(GCAM_ERR_UNSUPPORTED, "zoo", "no known architecture fits; the nearest is %s: %s",
                       best.arch->info.id, best.difference);
 }
@@ -184,9 +247,7 @@ gcam_status gcam__arch_detect(const gcam__arch **out, const gcam_tensor_table *w
     *out = NULL;
     for (size_t i = 0; i < ARCHS; i++) {
         const gcam__arch *arch = &table[i];
-        if (!gcam_tensor_table_find(weights, arch->family->stem)
-            || !gcam_tensor_table_find(weights, arch->family->head))
-            continue;
+        if (!has(weights, arch->family->stem) || !has(weights, arch->family->head)) continue;
         GCAM_TRY(compare(&m, arch, weights));
         if (!fits(&m)) continue;
         *out = arch;

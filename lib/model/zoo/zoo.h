@@ -52,6 +52,18 @@ gcam_status gcam__arch_build(gcam_builder **out, const gcam__arch *arch, const g
 gcam_status gcam__arch_detect(const gcam__arch **out, const gcam_tensor_table *weights);
 
 extern const gcam__family gcam__alexnet;
+extern const gcam__family gcam__convnext;
+extern const gcam__family gcam__densenet;
+extern const gcam__family gcam__efficientnet;
+extern const gcam__family gcam__googlenet;
+extern const gcam__family gcam__inception;
+extern const gcam__family gcam__mnasnet;
+extern const gcam__family gcam__mobilenet_v2;
+extern const gcam__family gcam__mobilenet_v3;
+extern const gcam__family gcam__regnet;
+extern const gcam__family gcam__resnet;
+extern const gcam__family gcam__resnet_cifar;
+extern const gcam__family gcam__shufflenet;
 extern const gcam__family gcam__squeezenet;
 extern const gcam__family gcam__tiny_darknet;
 extern const gcam__family gcam__vgg;
