@@ -319,6 +319,14 @@ START_TEST(pngs_that_lie_about_their_size_are_refused) {
     add_png_header(&file, 20, 20, 8, 2);
     add_png_rows(&file, zeros, 100);
     expect_failure(file.data, file.size, GCAM_ERR_FORMAT, "damaged");
+    gcam_memory_count count;
+    gcam_allocator_count(&count);
+    file.size = 0;
+    add_png_header(&file, 4000, 4000, 16, 6); /* would be 128 MB */
+    add_png_rows(&file, zeros, 100);
+    expect_failure(file.data, file.size, GCAM_ERR_FORMAT, "cannot hold 4000 x 4000 pixels");
+    ck_assert_uint_lt(count.peak, 1 << 20);
+    gcam_allocator_set(NULL);
 }
 END_TEST
 
