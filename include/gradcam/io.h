@@ -127,7 +127,7 @@ GCAM_API void gcam_image_options_defaults(gcam_image_options *options);
 /** Largest number of pixels that the readers accept. */
 #define GCAM_IMAGE_MAX_PIXELS (64 * 1000 * 1000)
 
-/** What decodes pictures in this build: "libjpeg-turbo 2.1.5 (JPEG), stb_image (PNG, BMP)". A static string. */
+/** What decodes pictures in this build: "libjpeg-turbo 2.1.5 (JPEG), stb_image (PNG), own reader (BMP)". A static string. */
 GCAM_API const char *gcam_image_readers(void);
 
 /** New black picture. Errors: ARGUMENT, LIMIT, NOMEM. */

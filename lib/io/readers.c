@@ -9,11 +9,11 @@
 #endif
 
 #if defined(GCAM_WITH_JPEG) && defined(LIBJPEG_TURBO_VERSION)
-#define READERS "libjpeg-turbo " TEXT(LIBJPEG_TURBO_VERSION) " (JPEG), stb_image (PNG, BMP)"
+#define READERS "libjpeg-turbo " TEXT(LIBJPEG_TURBO_VERSION) " (JPEG), stb_image (PNG), own reader (BMP)"
 #elif defined(GCAM_WITH_JPEG)
-#define READERS "libjpeg (JPEG), stb_image (PNG, BMP)"
+#define READERS "libjpeg (JPEG), stb_image (PNG), own reader (BMP)"
 #else
-#define READERS "stb_image (baseline JPEG, PNG, BMP)"
+#define READERS "stb_image (baseline JPEG, PNG), own reader (BMP)"
 #endif
 
 const char *gcam_image_readers(void) {
