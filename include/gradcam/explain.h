@@ -77,6 +77,7 @@ typedef enum gcam_baseline {
 /** Called after each batch of a method that takes many passes: `done` grows from 0 to 1. Another result than 0 cancels the call. */
 typedef int (*gcam_progress_fn)(const char *method, double done, void *user);
 
+/** What is asked of gcam_explain() and its kin. */
 typedef struct gcam_explain_options {
     size_t struct_size;
     const char *const *methods; /**< ids; default: "gradcam" alone */
