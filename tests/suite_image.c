@@ -184,6 +184,16 @@ START_TEST(the_gate_knows_good_from_bad) {
     view.size -= 2; /* no end marker */
     ck_assert_int_eq(gcam__jpeg_gate(view, &width, &height), GCAM_ERR_FORMAT);
     view.size += 2;
+    uint8_t *scan = memmem(file.data, file.size, "\xFF\xDA", 2);
+    ck_assert_ptr_nonnull(scan);
+    scan[6] = 2; /* a table that nobody defined: stb_image 2.27 reads beyond its tables then */
+    ck_assert_int_eq(gcam__jpeg_gate(view, &width, &height), GCAM_ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(gcam_last_error()->message, "table that is missing"));
+    scan[6] = 0;
+    scan[5] = 77;
+    ck_assert_int_eq(gcam__jpeg_gate(view, &width, &height), GCAM_ERR_FORMAT);
+    scan[5] = 1;
+    ck_assert_int_eq(gcam__jpeg_gate(view, &width, &height), GCAM_OK);
     uint8_t *huffman = memmem(file.data, file.size, "\xFF\xC4", 2);
     ck_assert_ptr_nonnull(huffman);
     huffman[5] = 3; /* three codes of one bit */

@@ -16,6 +16,9 @@ typedef struct gate {
     gcam__bytes file;
     size_t at;
     int width, height, components, scans;
+    int progressive;
+    uint8_t id[4], quantiser[4];    /* of each component */
+    unsigned huffman[2], quantised; /* tables seen so far, a bit each; Huffman's by class, DC and AC */
 } gate;
 
 static gcam_status damaged(const gate *g, const char *what) {
@@ -41,12 +44,14 @@ static gcam_status check_frame(gate *g, const uint8_t *body, size_t length) {
         if (across < 1 || across > 4 || down < 1 || down > 4 || body[8 + 3 * i] > 3) {
             return damaged(g, "a sampling factor or table number is out of range");
         }
+        g->id[i] = body[6 + 3 * i];
+        g->quantiser[i] = body[8 + 3 * i];
     }
     return GCAM_OK;
 }
 
 /* Huffman tables: 16 counts and their symbols each; counts must describe a code. */
-static gcam_status check_huffman(const gate *g, const uint8_t *body, size_t length) {
+static gcam_status check_huffman(gate *g, const uint8_t *body, size_t length) {
     while (length > 0) {
         if (length < 17 || (body[0] & 15) > 3 || body[0] >> 4 > 1) return damaged(g, "a Huffman table is malformed");
         size_t symbols = 0;
@@ -57,19 +62,34 @@ static gcam_status check_huffman(const gate *g, const uint8_t *body, size_t leng
             if (free_codes < 0) return damaged(g, "a Huffman table has more codes than there can be");
         }
         if (symbols > 256 || length < 17 + symbols) return damaged(g, "a Huffman table is malformed");
+        g->huffman[body[0] >> 4] |= 1u << (body[0] & 15);
         body += 17 + symbols;
         length -= 17 + symbols;
     }
     return GCAM_OK;
 }
 
-static gcam_status check_quantisation(const gate *g, const uint8_t *body, size_t length) {
+static gcam_status check_quantisation(gate *g, const uint8_t *body, size_t length) {
     while (length > 0) {
         size_t size = body[0] >> 4 ? 129 : 65;
         if ((body[0] & 15) > 3 || length < size) return damaged(g, "a quantisation table is malformed");
+        g->quantised |= 1u << (body[0] & 15);
         body += size;
         length -= size;
     }
+    return GCAM_OK;
+}
+
+/* The component `id` of a scan, with its numbers of a DC and an AC table: all tables that it needs must have come before. (The scans
+ * of a progressive file need fewer; decoders that are let near one check for themselves.) */
+static gcam_status check_scan_component(const gate *g, int id, int tables) {
+    int i = 0;
+    while (i < g->components && g->id[i] != id) i++;
+    if (i == g->components) return damaged(g, "a scan names a component that the frame does not have");
+    if (g->progressive) return GCAM_OK;
+    int present = (g->huffman[0] >> (tables >> 4) & 1) && (g->huffman[1] >> (tables & 15) & 1);
+    if (!present) return damaged(g, "a scan needs a Huffman table that is missing");
+    if (!(g->quantised >> g->quantiser[i] & 1)) return damaged(g, "a scan needs a quantisation table that is missing");
     return GCAM_OK;
 }
 
@@ -78,6 +98,7 @@ static gcam_status check_scan(gate *g, const uint8_t *body, size_t length) {
     if (length < 1 || length != (size_t)4 + (size_t)2 * body[0] || body[0] < 1 || body[0] > g->components) {
         return damaged(g, "a scan header is malformed");
     }
+    for (int i = 0; i < body[0]; i++) GCAM_TRY(check_scan_component(g, body[1 + 2 * i], body[2 + 2 * i]));
     g->scans++;
     return GCAM_OK;
 }
@@ -87,6 +108,7 @@ static gcam_status check_segment(gate *g, int marker, const uint8_t *body, size_
         return gcam__fail(GCAM_ERR_UNSUPPORTED, "jpeg",
                           "progressive JPEGs are not read by this build; one with libjpeg reads them");
     }
+    if (marker == SOF2) g->progressive = 1;
     if (marker == SOF0 || marker == SOF1 || marker == SOF2) return check_frame(g, body, length);
     if (marker == DHT) return check_huffman(g, body, length);
     if (marker == DQT) return check_quantisation(g, body, length);
