@@ -13,8 +13,8 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 unset MAKEFLAGS MAKELEVEL MFLAGS || true
 
-make -s install BUILD="$build" PREFIX=/opt/grad DESTDIR="$folder/root" >"$folder/log" 2>&1 || { cat "$folder/log" && exit 1; }
-root=$folder/root/opt/grad
+make -s install BUILD="$build" PREFIX=/opt/grad DESTDIR="$folder/dest" >"$folder/log" 2>&1 || { cat "$folder/log" && exit 1; }
+root=$folder/dest/opt/grad
 for file in include/gradcam.h include/gradcam/core.h lib/libgradcam.a lib/libgradcam.so lib/pkgconfig/gradcam.pc bin/gradcam \
     share/man/man1/gradcam.1; do
     [ -e "$root/$file" ] || { echo "make install did not write $file" && exit 1; }
@@ -35,7 +35,7 @@ int main(void) {
 }
 END
 PKG_CONFIG_PATH=$root/lib/pkgconfig
-PKG_CONFIG_SYSROOT_DIR=$folder/root
+PKG_CONFIG_SYSROOT_DIR=$folder/dest
 export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
 version=$(pkg-config --modversion gradcam)
 (
@@ -54,6 +54,6 @@ version=$(pkg-config --modversion gradcam)
 )
 unset PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
 
-make -s uninstall BUILD="$build" PREFIX=/opt/grad DESTDIR="$folder/root" >"$folder/log" 2>&1 || { cat "$folder/log" && exit 1; }
+make -s uninstall BUILD="$build" PREFIX=/opt/grad DESTDIR="$folder/dest" >"$folder/log" 2>&1 || { cat "$folder/log" && exit 1; }
 left=$(find "$root" -type f -o -type l)
 [ -z "$left" ] || { echo "make uninstall left: $left" && exit 1; }
