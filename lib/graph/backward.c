@@ -32,7 +32,6 @@ static gcam_status make_plan(gcam_session *s, int64_t seeds, const gcam__backwar
     }
     slot->used = ++s->clock;
     GCAM_TRY(gcam__block_reserve(&s->gradients, slot->plan.block_bytes));
-    GCAM_TRY(gcam__block_reserve(&s->scratch, slot->plan.scratch_bytes));
     *out = &slot->plan;
     return GCAM_OK;
 }
@@ -101,6 +100,7 @@ static void pass_layer(gcam_session *s, const gcam__backward_plan *plan, int i, 
     place_din(s, plan, i);
     for (int k = 0; s->watch_parameters && k < GCAM__MAX_WEIGHTS; k++)
         if (node->parameter[k] >= 0) dweight[k] = &s->parameter_gradient[node->parameter[k]];
+    run.scratch = plan->scratch[i] == GCAM__NOWHERE ? NULL : s->gradients.data + plan->scratch[i];
     run.seeds = plan->seeds;
     run.dout = &s->gradient[i];
     run.din = s->din_pointer;

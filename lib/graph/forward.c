@@ -35,7 +35,7 @@ void gcam__session_fill_run(gcam_session *s, int i, gcam__run *run) {
         s->in[k] = &s->activation[node->inputs[k]];
         s->in_shape[k] = s->shape[node->inputs[k]];
     }
-    size_t aux = s->forward.aux[i];
+    size_t aux = s->forward.aux[i], scratch = s->forward.scratch[i];
     *run = (gcam__run){.compute = &s->compute,
                        .layer = &node->layer,
                        .in = s->in,
@@ -43,7 +43,7 @@ void gcam__session_fill_run(gcam_session *s, int i, gcam__run *run) {
                        .in_shape = s->in_shape,
                        .out = &s->activation[i],
                        .aux = aux == GCAM__NOWHERE ? NULL : s->values.data + aux,
-                       .scratch = s->scratch.data,
+                       .scratch = scratch == GCAM__NOWHERE ? NULL : s->values.data + scratch,
                        .prepared = s->prepared[i],
                        .seeds = 1};
 }
@@ -69,7 +69,6 @@ static gcam_status make_plan(gcam_session *s) {
     gcam__forward_plan_free(&s->forward);
     GCAM_TRY(gcam__plan_forward(&s->forward, s->network, s->shape, &s->request, &s->compute));
     GCAM_TRY(gcam__block_reserve(&s->values, s->forward.block_bytes));
-    GCAM_TRY(gcam__block_reserve(&s->scratch, s->forward.scratch_bytes));
     GCAM_TRY(gcam__request_copy(&s->planned, &s->request, s->network->count));
     for (int i = 0; i < s->network->count; i++) {
         size_t at = s->forward.activation[i];

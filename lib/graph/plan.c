@@ -185,12 +185,22 @@ static void extend_views(const gcam_network *network, const gcam__forward_plan *
     }
 }
 
+/* A place for node i's scratch, alive at one step only: it lies where values of other steps lie. `seeds` 0: forward. */
+static gcam_status add_scratch(span_list *list, int step, const gcam__node *node, const gcam_shape *shapes, int i,
+                               const gcam__compute *compute, int64_t seeds, gcam_shape *in, size_t *target) {
+    if (!node->layer.op->scratch_bytes) return GCAM_OK;
+    gather_shapes(node, shapes, in);
+    size_t bytes = node->layer.op->scratch_bytes(compute, &node->layer, in, &shapes[i], seeds > 0, seeds ? seeds : 1);
+    return bytes ? add_span(list, step, step, bytes, target) : GCAM_OK;
+}
+
 static gcam_status collect_forward(span_list *list, gcam__forward_plan *plan, const gcam_network *network,
                                    const gcam_shape *shapes, const gcam__request *request, const int *root,
-                                   const int *last, gcam_shape *in) {
+                                   const int *last, const gcam__compute *compute, gcam_shape *in) {
     for (int i = 0; i < network->count; i++) {
         const gcam__node *node = &network->nodes[i];
         if (!plan->needed[i]) continue;
+        GCAM_TRY(add_scratch(list, i, node, shapes, i, compute, 0, in, &plan->scratch[i]));
         if (root[i] == i) GCAM_TRY(add_span(list, i, last[i], bytes_of(&shapes[i], 1), &plan->activation[i]));
         if (!node->layer.op->aux_bytes || !is_passed(network, request, plan, i)) continue;
         gather_shapes(node, shapes, in);
@@ -200,28 +210,14 @@ static gcam_status collect_forward(span_list *list, gcam__forward_plan *plan, co
     return GCAM_OK;
 }
 
-/* Most scratch that one of the nodes in `runs` needs; `seeds` 0: forward. */
-static size_t most_scratch(const gcam_network *network, const gcam_shape *shapes, const unsigned char *runs,
-                           const gcam__compute *compute, int64_t seeds, gcam_shape *in) {
-    size_t most = 0;
-    for (int i = 0; i < network->count; i++) {
-        const gcam__node *node = &network->nodes[i];
-        if (!runs[i] || !node->layer.op->scratch_bytes) continue;
-        gather_shapes(node, shapes, in);
-        size_t bytes =
-            node->layer.op->scratch_bytes(compute, &node->layer, in, &shapes[i], seeds > 0, seeds ? seeds : 1);
-        if (bytes > most) most = bytes;
-    }
-    return most;
-}
-
 static gcam_status plan_places(gcam__forward_plan *plan, const gcam_network *network, const gcam_shape *shapes,
-                               const gcam__request *request, gcam_shape *in, int *root, int *last) {
+                               const gcam__request *request, const gcam__compute *compute, gcam_shape *in, int *root,
+                               int *last) {
     find_last_use(network, request, plan, last);
     extend_views(network, plan, last);
     join_places(network, shapes, request, plan, root, last);
     span_list list = {0};
-    gcam_status status = collect_forward(&list, plan, network, shapes, request, root, last, in);
+    gcam_status status = collect_forward(&list, plan, network, shapes, request, root, last, compute, in);
     if (status == GCAM_OK) status = place_spans(&list, &plan->block_bytes);
     gcam__free(list.spans);
     if (status != GCAM_OK) return status;
@@ -238,16 +234,17 @@ gcam_status gcam__plan_forward(gcam__forward_plan *plan, const gcam_network *net
     plan->below = gcam__calloc(count, 1);
     plan->activation = gcam__calloc(count, sizeof(size_t));
     plan->aux = gcam__calloc(count, sizeof(size_t));
+    plan->scratch = gcam__calloc(count, sizeof(size_t));
     gcam_shape *in = gcam__calloc((size_t)most_inputs(network), sizeof *in);
     int *root = gcam__calloc(count, sizeof *root), *last = gcam__calloc(count, sizeof *last);
     gcam_status status = GCAM_ERR_NOMEM;
-    if (plan->needed && plan->below && plan->activation && plan->aux && in && root && last) {
+    if (plan->needed && plan->below && plan->activation && plan->aux && plan->scratch && in && root && last) {
         fill_nowhere(plan->activation, network->count);
         fill_nowhere(plan->aux, network->count);
+        fill_nowhere(plan->scratch, network->count);
         mark_needed(network, request, plan->needed);
         mark_below(network, request, plan->below);
-        status = plan_places(plan, network, shapes, request, in, root, last);
-        if (status == GCAM_OK) plan->scratch_bytes = most_scratch(network, shapes, plan->needed, compute, 0, in);
+        status = plan_places(plan, network, shapes, request, compute, in, root, last);
     }
     gcam__free(in);
     gcam__free(root);
@@ -261,6 +258,7 @@ void gcam__forward_plan_free(gcam__forward_plan *plan) {
     gcam__free(plan->below);
     gcam__free(plan->activation);
     gcam__free(plan->aux);
+    gcam__free(plan->scratch);
     memset(plan, 0, sizeof *plan);
 }
 
@@ -280,7 +278,8 @@ static void find_users(const gcam_network *network, const unsigned char *needed,
 /* Steps of the backward pass: node i is passed at step count - 1 - i, when its gradient is complete. */
 static gcam_status collect_backward(span_list *list, gcam__backward_plan *plan, const gcam_network *network,
                                     const gcam_shape *shapes, const gcam__request *request, const unsigned char *needed,
-                                    const int *users, const int *first_user) {
+                                    const int *users, const int *first_user, const gcam__compute *compute,
+                                    gcam_shape *in) {
     int count = network->count;
     for (int i = 0; i < count; i++) {
         const gcam__node *node = &network->nodes[i];
@@ -294,6 +293,8 @@ static gcam_status collect_backward(span_list *list, gcam__backward_plan *plan, 
             if (plan->below[node->inputs[k]] && users[node->inputs[k]] > 1)
                 partial += gcam__plan_round(bytes_of(&shapes[node->inputs[k]], plan->seeds));
         if (partial) GCAM_TRY(add_span(list, count - 1 - i, count - 1 - i, partial, &plan->partial[i]));
+        if (gcam__plan_passes(network, request, needed, plan->below, i))
+            GCAM_TRY(add_scratch(list, count - 1 - i, node, shapes, i, compute, plan->seeds, in, &plan->scratch[i]));
     }
     return GCAM_OK;
 }
@@ -303,15 +304,15 @@ static gcam_status plan_gradients(gcam__backward_plan *plan, const gcam_network 
                                   const gcam__compute *compute, int *users, int *first_user, gcam_shape *in) {
     fill_nowhere(plan->gradient, network->count);
     fill_nowhere(plan->partial, network->count);
+    fill_nowhere(plan->scratch, network->count);
     mark_below(network, request, plan->below);
     find_users(network, needed, users, first_user);
     span_list list = {0};
-    gcam_status status = collect_backward(&list, plan, network, shapes, request, needed, users, first_user);
+    gcam_status status =
+        collect_backward(&list, plan, network, shapes, request, needed, users, first_user, compute, in);
     if (status == GCAM_OK) status = place_spans(&list, &plan->block_bytes);
     gcam__free(list.spans);
-    if (status != GCAM_OK) return status;
-    plan->scratch_bytes = most_scratch(network, shapes, plan->below, compute, plan->seeds, in);
-    return GCAM_OK;
+    return status;
 }
 
 gcam_status gcam__plan_backward(gcam__backward_plan *plan, const gcam_network *network, const gcam_shape *shapes,
@@ -323,10 +324,11 @@ gcam_status gcam__plan_backward(gcam__backward_plan *plan, const gcam_network *n
     plan->below = gcam__calloc(count, 1);
     plan->gradient = gcam__calloc(count, sizeof(size_t));
     plan->partial = gcam__calloc(count, sizeof(size_t));
+    plan->scratch = gcam__calloc(count, sizeof(size_t));
     int *users = gcam__calloc(count, sizeof *users), *first_user = gcam__calloc(count, sizeof *first_user);
     gcam_shape *in = gcam__calloc((size_t)most_inputs(network), sizeof *in);
     gcam_status status = GCAM_ERR_NOMEM;
-    if (plan->below && plan->gradient && plan->partial && users && first_user && in)
+    if (plan->below && plan->gradient && plan->partial && plan->scratch && users && first_user && in)
         status = plan_gradients(plan, network, shapes, request, forward->needed, compute, users, first_user, in);
     gcam__free(users);
     gcam__free(first_user);
@@ -348,5 +350,6 @@ void gcam__backward_plan_free(gcam__backward_plan *plan) {
     gcam__free(plan->below);
     gcam__free(plan->gradient);
     gcam__free(plan->partial);
+    gcam__free(plan->scratch);
     memset(plan, 0, sizeof *plan);
 }

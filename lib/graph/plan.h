@@ -27,7 +27,8 @@ typedef struct gcam__forward_plan {
     unsigned char *below;  /* a wanted gradient lies at this node or below: backward passes through it */
     size_t *activation;    /* offset of the node's output in the block */
     size_t *aux;           /* offset of what its backward needs; GCAM__NOWHERE */
-    size_t block_bytes, scratch_bytes;
+    size_t *scratch;       /* offset of what the node needs while it runs; GCAM__NOWHERE */
+    size_t block_bytes;
 } gcam__forward_plan;
 
 typedef struct gcam__backward_plan {
@@ -35,7 +36,8 @@ typedef struct gcam__backward_plan {
     unsigned char *below; /* as in the forward plan, for this pass's own, perhaps smaller, request */
     size_t *gradient;     /* offset of the node's gradient; GCAM__NOWHERE */
     size_t *partial; /* offset where this node puts contributions to gradients that others have begun; GCAM__NOWHERE */
-    size_t block_bytes, scratch_bytes;
+    size_t *scratch; /* offset of what the node needs while it is passed; GCAM__NOWHERE */
+    size_t block_bytes;
 } gcam__backward_plan;
 
 /* Plans for shapes (one a node, at the session's size). Errors: NOMEM, LIMIT. */

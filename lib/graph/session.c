@@ -161,7 +161,6 @@ void gcam_session_free(gcam_session *s) {
     free_parameter_gradients(s);
     gcam__free(s->values.data);
     gcam__free(s->gradients.data);
-    gcam__free(s->scratch.data);
     gcam__free(s->shape);
     gcam__free(s->given);
     gcam__free(s->prepared);
@@ -188,7 +187,7 @@ gcam_shape gcam_session_input_shape(const gcam_session *s) {
 }
 
 size_t gcam_session_planned_bytes(const gcam_session *s) {
-    return s->values.bytes + s->gradients.bytes + s->scratch.bytes;
+    return s->values.bytes + s->gradients.bytes;
 }
 
 void gcam__session_set_owner(gcam_session *s, const void *owner) {

@@ -50,7 +50,7 @@ struct gcam_session {
     gcam__planned_backward backward[GCAM__BACKWARD_PLANS];
     const gcam__backward_plan *last_backward;
     uint64_t clock;
-    gcam__block values, gradients, scratch;
+    gcam__block values, gradients;
 
     gcam_tensor *activation;         /* views of `values`, one a node; data NULL where not kept */
     gcam_tensor *gradient;           /* views of `gradients` */
