@@ -115,10 +115,27 @@ $(SHARED): $(LIB_OBJECTS) lib/gradcam.map
 	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/gradcam.map $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $(LIB_OBJECTS) $(LIBS)
 	@ln -sf libgradcam.so $(@D)/$(SONAME)
 
-$(BUILD)/bin/gradcam: $(TOOL_OBJECTS) $(STATIC)
+# A command carries the model that it uses without -m inside it. DEFAULT_MODEL= builds one that carries none.
+DEFAULT_MODEL ?= $(wildcard weights/photos11.safetensors)
+define link_command
+@mkdir -p $(@D)
+$(call say,LD,$@)
+$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJECTS) $(filter %.embedded.o,$^) $(STATIC) $(LIBS)
+endef
+# $(call embed,FILE): an object that holds the file, or nothing.
+embed = $(CC) $(if $(1),-DDEFAULT_MODEL_FILE='"$(1)"' -DDEFAULT_MODEL_NAME='"$(basename $(notdir $(1)))"') -c -o $@ $<
+
+$(BUILD)/bin/gradcam: $(TOOL_OBJECTS) $(BUILD)/obj/default.embedded.o $(STATIC)
+	$(link_command)
+
+$(BUILD)/obj/default.embedded.o: tools/gradcam/default_model.S $(DEFAULT_MODEL) $(BUILD)/default_model
 	@mkdir -p $(@D)
-	$(call say,LD,$@)
-	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $(TOOL_OBJECTS) $(STATIC) $(LIBS)
+	$(call say,EMBED,$(or $(DEFAULT_MODEL),'no model'))
+	$(Q)$(call embed,$(DEFAULT_MODEL))
+
+$(BUILD)/default_model: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(DEFAULT_MODEL)' | cmp -s - $@ || echo '$(DEFAULT_MODEL)' > $@
 
 # Examples see only the public headers, as a user's program does.
 define example_rule
@@ -147,10 +164,22 @@ $(SHAPES): tools/demo/shapes.c $(STATIC)
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=c11 $(WARNINGS) $(CFLAGS) $(SANITIZE_FLAGS) -Iinclude $(LDFLAGS) -o $@ $< $(STATIC) $(LIBS)
 
+# Commands for the tests, whatever DEFAULT_MODEL is: one that carries the drawn shapes' model, and one that carries none.
+TEST_COMMANDS := $(BUILD)/tests/gradcam-shapes $(BUILD)/tests/gradcam-bare
+$(BUILD)/demo/shapes.safetensors: $(SHAPES)
+	$(Q)$(SHAPES) $(@D)
+$(BUILD)/obj/shapes.embedded.o: tools/gradcam/default_model.S $(BUILD)/demo/shapes.safetensors
+	$(Q)$(call embed,$(BUILD)/demo/shapes.safetensors)
+$(BUILD)/obj/bare.embedded.o: tools/gradcam/default_model.S
+	@mkdir -p $(@D)
+	$(Q)$(call embed,)
+$(TEST_COMMANDS): $(BUILD)/tests/gradcam-%: $(BUILD)/obj/%.embedded.o $(TOOL_OBJECTS) $(STATIC)
+	$(link_command)
+
 demo: all $(SHAPES)
 	@sh tools/demo/demo.sh $(BUILD)
 
-test: all $(SHAPES) $(BUILD)/tests/runner
+test: all $(SHAPES) $(TEST_COMMANDS) $(BUILD)/tests/runner
 	GCAM_BUILD=$(BUILD) GCAM_SANITIZE=$(SANITIZE) CC='$(CC)' $(BUILD)/tests/runner
 
 lint: all
@@ -180,12 +209,14 @@ INCLUDEDIR ?= $(PREFIX)/include
 LIBDIR ?= $(PREFIX)/lib
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share/gradcam
 ROOM_HEADERS := $(sort $(wildcard include/gradcam/*.h))
 
 define PC_TEXT
 prefix=$(PREFIX)
 includedir=$(INCLUDEDIR)
 libdir=$(LIBDIR)
+$(if $(DEFAULT_MODEL),default_model=$(DATADIR)/$(notdir $(DEFAULT_MODEL)))
 
 Name: gradcam
 Description: Explains convolutional networks: where they look, and what speaks against the answer
@@ -208,11 +239,13 @@ install: all
 	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/gradcam.pc
 	install -m 755 $(COMMAND) $(DESTDIR)$(BINDIR)/
 	install -m 644 docs/gradcam.1 $(DESTDIR)$(MANDIR)/man1/
+	$(if $(DEFAULT_MODEL),install -d $(DESTDIR)$(DATADIR) && install -m 644 $(DEFAULT_MODEL) $(DESTDIR)$(DATADIR)/)
 
 uninstall:
 	rm -rf $(DESTDIR)$(INCLUDEDIR)/gradcam $(DESTDIR)$(INCLUDEDIR)/gradcam.h
 	rm -f $(DESTDIR)$(LIBDIR)/libgradcam.a $(DESTDIR)$(LIBDIR)/libgradcam.so*
 	rm -f $(DESTDIR)$(LIBDIR)/pkgconfig/gradcam.pc $(DESTDIR)$(BINDIR)/gradcam $(DESTDIR)$(MANDIR)/man1/gradcam.1
+	rm -rf $(DESTDIR)$(DATADIR)
 
 # ---- about this tree ------------------------------------------------------------------------------------------------------
 STB_HEADER = $(shell $(CC) $(STB_CFLAGS) -include stb_image.h -x c -M /dev/null 2>/dev/null | tr ' ' '\n' | grep stb_image.h)
@@ -224,6 +257,7 @@ showconfig:
 	@echo 'BLAS      $(if $(findstring GCAM_WITH_BLAS,$(CPPFLAGS)),openblas $(shell $(PKG_CONFIG) --modversion openblas),none: built-in loops)'
 	@echo 'JPEG      $(if $(findstring GCAM_WITH_JPEG,$(CPPFLAGS)),libjpeg $(shell $(PKG_CONFIG) --modversion libjpeg),stb_image)'
 	@echo 'stb_image $(STB_VERSION)'
+	@echo 'built in  $(or $(DEFAULT_MODEL),no model)'
 	@echo 'install   PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 	@echo 'rooms     $(sort $(notdir $(patsubst %/,%,$(wildcard lib/*/))))'
 
@@ -248,7 +282,7 @@ help:
 	@echo 'make showconfig   what this build uses'
 	@echo 'make clean        removes $(BUILD)/'
 	@echo
-	@echo 'Variables: CC CFLAGS LDFLAGS PREFIX DESTDIR SANITIZE=address,undefined WITH_BLAS=auto|yes|no WITH_JPEG=auto|yes|no V=1'
+	@echo 'Variables: CC CFLAGS LDFLAGS PREFIX DESTDIR DEFAULT_MODEL=FILE SANITIZE=address,undefined WITH_BLAS=auto|yes|no WITH_JPEG=auto|yes|no V=1'
 
 -include tools/bench/bench.mk tools/parity/parity.mk tests/fuzz/fuzz.mk tests/cross/cross.mk
 -include $(LIB_OBJECTS:.o=.d) $(TOOL_OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d)

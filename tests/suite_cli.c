@@ -17,7 +17,8 @@ Suite *cli_suite(void);
 /* Folder of this process's tests, with shapes.png and shapes.safetensors in it. */
 static char folder[64];
 
-/* Runs a shell line in which $G is the command, $D the test folder and $M the model. */
+/* Runs a shell line in which $G is the command, $D the test folder and $M the model; $SHAPES is the command with that model
+ * built in, $BARE with none. */
 static process_result shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static process_result shell(const char *format, ...) {
     char line[4096], tail[3072];
@@ -25,7 +26,9 @@ static process_result shell(const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(tail, sizeof tail, format, arguments);
     va_end(arguments);
-    snprintf(line, sizeof line, "unset GCAM_KERNELS; G=$(cd %s/bin && pwd)/gradcam; D=%s; M=$D/shapes.safetensors; %s",
+    snprintf(line, sizeof line,
+             "unset GCAM_KERNELS; B=$(cd %s && pwd); G=$B/bin/gradcam; BARE=$B/tests/gradcam-bare; "
+             "SHAPES=$B/tests/gradcam-shapes; D=%s; M=$D/shapes.safetensors; %s",
              test_build_folder(), folder, tail);
     process_result result;
     process_run(&result, line);
@@ -101,6 +104,25 @@ START_TEST(version_is_the_librarys) {
 }
 END_TEST
 
+START_TEST(a_model_that_is_built_in_needs_no_file) {
+    expect_exit(0, "$SHAPES explain $D/shapes.png -o $D/in --save npy,map -q && "
+                   "$G explain $D/shapes.png -m $M -o $D/file --save npy,map -q && diff -r $D/in $D/file");
+    expect_exit(0, "$SHAPES classify $D/shapes.png > $D/in.txt && $G classify $D/shapes.png -m $M | diff - $D/in.txt");
+    process_result r =
+        shell("$SHAPES inspect; $SHAPES doctor; $BARE doctor; $SHAPES localize $D/shapes.png -o $D --json");
+    ck_assert_int_eq(r.exit_code, 0);
+    expect_contains(r.out, "shapes: custom", "inspect");
+    expect_contains(r.out, "built in    shapes, 3 classes, input 3x112x112: right", "doctor");
+    expect_contains(r.out, "built in    no model", "doctor");
+    expect_contains(r.out, "\"file\": \"shapes\"", "localize");
+    process_free(&r);
+    r = shell("$SHAPES explain $D/shapes.png --layer nowhere");
+    ck_assert_int_eq(r.exit_code, 2);
+    expect_contains(r.err, "shapes has no layer \"nowhere\"", "--layer");
+    process_free(&r);
+}
+END_TEST
+
 /* A line, its exit code and what its one sentence on stderr says ("gradcam: " is checked for all). */
 typedef struct mistake {
     const char *line;
@@ -111,9 +133,11 @@ typedef struct mistake {
 static const mistake mistakes[] = {
     {"$G", 2, "what shall be done? gradcam --help lists the subcommands"},
     {"$G explode", 2, "there is no subcommand \"explode\"; gradcam --help lists them"},
-    {"$G explain -m $M", 2, "explain needs a photo: gradcam explain PHOTO... -m MODEL [options]"},
-    {"$G explain $D/shapes.png", 2, "no model was named"},
-    {"$G classify $D/shapes.png", 2, "no model was named"},
+    {"$G explain -m $M", 2, "explain needs a photo: gradcam explain PHOTO... [-m MODEL] [options]"},
+    {"$BARE explain $D/shapes.png", 2, "no model was named, and this command carries none: give a checkpoint or"},
+    {"$BARE classify $D/shapes.png", 2, "a model file with -m"},
+    {"$BARE inspect", 2, "no model was named"},
+    {"$G inspect $M $M", 2, "inspect takes at most 1 file name: gradcam inspect [MODEL] [options]"},
     {"$G explain $D/shapes.png -m $M --colour red", 2, "explain has no option --colour"},
     {"$G explain $D/shapes.png -m $M -x", 2, "explain has no option -x"},
     {"$G classify $D/shapes.png -m $M --method gradcam", 2, "classify has no option --method"},
@@ -475,6 +499,7 @@ Suite *cli_suite(void) {
     tcase_add_unchecked_fixture(tcase, make_folder, remove_folder);
     tcase_add_test(tcase, help_is_there_for_everything);
     tcase_add_test(tcase, version_is_the_librarys);
+    tcase_add_test(tcase, a_model_that_is_built_in_needs_no_file);
     tcase_add_loop_test(tcase, mistakes_get_one_sentence, 0, (int)(sizeof mistakes / sizeof *mistakes));
     tcase_add_test(tcase, explain_writes_the_named_files);
     tcase_add_test(tcase, explain_writes_png_and_sheet_by_default);

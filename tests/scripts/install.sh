@@ -13,10 +13,13 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 unset MAKEFLAGS MAKELEVEL MFLAGS || true
 
-make -s install BUILD="$build" PREFIX=/opt/grad DESTDIR="$folder/dest" >"$folder/log" 2>&1 || { cat "$folder/log" && exit 1; }
+cp "$build/demo/shapes.safetensors" "$folder/carried.safetensors"
+# -o: the command under test is not linked anew with this model.
+make -s -o "$build/bin/gradcam" install BUILD="$build" PREFIX=/opt/grad DESTDIR="$folder/dest" \
+    DEFAULT_MODEL="$folder/carried.safetensors" >"$folder/log" 2>&1 || { cat "$folder/log" && exit 1; }
 root=$folder/dest/opt/grad
 for file in include/gradcam.h include/gradcam/core.h lib/libgradcam.a lib/libgradcam.so lib/pkgconfig/gradcam.pc bin/gradcam \
-    share/man/man1/gradcam.1; do
+    share/man/man1/gradcam.1 share/gradcam/carried.safetensors; do
     [ -e "$root/$file" ] || { echo "make install did not write $file" && exit 1; }
 done
 soname=$(objdump -p "$root/lib/libgradcam.so" | awk '$1 == "SONAME" { print $2 }')
@@ -38,6 +41,8 @@ PKG_CONFIG_PATH=$root/lib/pkgconfig
 PKG_CONFIG_SYSROOT_DIR=$folder/dest
 export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
 version=$(pkg-config --modversion gradcam)
+model=$(PKG_CONFIG_SYSROOT_DIR='' pkg-config --variable=default_model gradcam)
+[ "$model" = /opt/grad/share/gradcam/carried.safetensors ] || { echo "gradcam.pc names the model \"$model\"" && exit 1; }
 (
     cd "$folder"
     # shellcheck disable=SC2046 # flags are words

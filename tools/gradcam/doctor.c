@@ -100,7 +100,56 @@ static int self_test(int threads, int right[KERNELS], const char **why) {
     return all;
 }
 
-static void print_json(const settings *s, const int right[KERNELS], const char *why) {
+/* ---- the model that the command carries ------------------------------------------------------------------------------------ */
+
+typedef struct carried {
+    const char *name; /* NULL: none */
+    int classes, right;
+    gcam_shape input;
+} carried;
+
+/* Loads it and runs it on zeros: it is whole where its output is finite. */
+static int try_carried(carried *c, int threads, const char **why) {
+    const void *data;
+    const char *name;
+    size_t size = default_model_find(&data, &name);
+    gcam_model *model = NULL;
+    gcam_session *session = NULL;
+    gcam_tensor *zeros = NULL;
+    gcam_session_options options;
+    *c = (carried){0};
+    if (size == 0) return 1;
+    c->name = name;
+    gcam_session_options_defaults(&options);
+    options.threads = threads;
+    gcam_status status = gcam_model_load_memory(&model, data, size, NULL);
+    if (!status) status = gcam_session_create(&session, model, &options);
+    if (!status) {
+        c->classes = gcam_model_class_count(model);
+        c->input = gcam_session_input_shape(session);
+        status = gcam_tensor_create(&zeros, &c->input);
+    }
+    if (!status) status = gcam_session_forward(session, zeros);
+    if (status) *why = gcam_last_error()->message;
+    gcam_tensor_free(zeros);
+    gcam_session_free(session);
+    gcam_model_free(model);
+    c->right = !status;
+    return c->right;
+}
+
+static void print_carried(const carried *c) {
+    if (!c->name)
+        puts("built in    no model: -m names one");
+    else
+        printf("built in    %s, %d classes, input %lldx%lldx%lld: %s\n", c->name, c->classes,
+               (long long)c->input.dim[1], (long long)c->input.dim[2], (long long)c->input.dim[3],
+               c->right ? "right" : "WRONG");
+}
+
+/* ---- what is printed ------------------------------------------------------------------------------------------------------- */
+
+static void print_json(const settings *s, const int right[KERNELS], const carried *c, const char *why) {
     json_out j = {.file = stdout};
     json_object(&j, NULL);
     json_text(&j, "version", gcam_version());
@@ -112,6 +161,7 @@ static void print_json(const settings *s, const int right[KERNELS], const char *
     json_object(&j, "self_test");
     for (int k = 0; k < KERNELS; k++) json_text(&j, kernel_names[k], right[k] ? "right" : "wrong");
     json_end(&j);
+    json_text(&j, "built_in", c->name);
     json_text(&j, "error", why);
     json_end(&j);
 }
@@ -119,15 +169,18 @@ static void print_json(const settings *s, const int right[KERNELS], const char *
 int run_doctor(settings *s) {
     int right[KERNELS];
     const char *why;
+    carried c;
     int healthy = self_test((int)s->threads, right, &why);
+    healthy = try_carried(&c, (int)s->threads, &why) && healthy;
     if (s->json) {
-        print_json(s, right, why);
+        print_json(s, right, &c, why);
     } else if (!s->quiet) {
         printf("gradcam     %s\n", gcam_version());
         printf("processor   %s, %d allowed\n", gcam_cpu_name(), gcam_cpu_count());
         printf("BLAS        %s\n", gcam_blas_name());
         printf("pictures    %s\n", gcam_image_readers());
         printf("kernels     %s (GCAM_KERNELS=plain|blas|auto)\n", kernel_names[s->kernels]);
+        print_carried(&c);
         printf("self-test   a network with a known answer:");
         for (int k = 0; k < KERNELS; k++)
             printf(" %s %s%s", kernel_names[k], right[k] ? "right" : "WRONG", k + 1 < KERNELS ? "," : "\n");

@@ -58,25 +58,42 @@ static int engine_options(engine *e, const settings *s, gcam_model_options *opti
     return EXIT_DONE;
 }
 
-/* The file of a model: -m, or the first file of the subcommands that are about a model. */
+/* The file of a model: -m, or the first file of the subcommands that are about a model. NULL: the one that the command carries. */
 static const char *model_path(const settings *s) {
     if (s->model) return s->model;
-    return s->subcommand->bit & (INSPECT | CONVERT) ? s->files[0] : NULL;
+    return s->subcommand->bit & (INSPECT | CONVERT) && s->file_count > 0 ? s->files[0] : NULL;
+}
+
+extern const unsigned char default_model[], default_model_end[];
+extern const char default_model_name[];
+
+size_t default_model_find(const void **data, const char **name) {
+    *data = default_model;
+    *name = default_model_name;
+    return (size_t)((uintptr_t)default_model_end - (uintptr_t)default_model);
+}
+
+const char *engine_model_name(const settings *s) {
+    const char *path = model_path(s);
+    return path ? path : default_model_name;
 }
 
 /* Loads the model; the library's status, its sentence not yet said. */
 static int load(engine *e, const settings *s, gcam_status *status) {
     gcam_model_options options;
-    const char *path = model_path(s);
+    const char *path = model_path(s), *name;
+    const void *data;
+    size_t size = default_model_find(&data, &name);
     *e = (engine){0};
     *status = GCAM_OK;
-    if (!path)
-        return fail_use(
-            "no model was named: give a checkpoint or a model file with -m (none is built into this version)");
+    if (!path && size == 0)
+        return fail_use("no model was named, and this command carries none: give a checkpoint or a model file%s",
+                        s->subcommand->bit & WITH_PHOTOS ? " with -m" : "");
     int code = engine_options(e, s, &options);
     if (code != EXIT_DONE) return code;
-    progress(s, "loading %s", path);
-    *status = gcam_model_load(&e->model, path, &options);
+    progress(s, "loading %s", path ? path : name);
+    *status =
+        path ? gcam_model_load(&e->model, path, &options) : gcam_model_load_memory(&e->model, data, size, &options);
     return EXIT_DONE;
 }
 

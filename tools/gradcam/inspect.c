@@ -52,7 +52,7 @@ static void print_model(const engine *e, const settings *s, const gcam_shape *in
     const char *target = engine_layer(e);
     long long parameters = count_parameters(network);
     char text[160], a[32], b[32];
-    printf("%s: %s\n\n", s->files[0], gcam_model_arch(e->model));
+    printf("%s: %s\n\n", engine_model_name(s), gcam_model_arch(e->model));
     printf("  input       %s, %s\n", shape_text(input, 1, text, sizeof text),
            p->fit == GCAM_FIT_CROP ? "short side resized, centre cropped" : "the whole photo, squashed");
     printf("  values      (pixel x %.4g - mean) / std, mean %.4g %.4g %.4g, std %.4g %.4g %.4g, %s\n", (double)p->scale,
@@ -112,7 +112,7 @@ static void model_json(const engine *e, const settings *s, const gcam_shape *inp
     const gcam_network *network = gcam_model_network(e->model);
     json_out j = {.file = stdout};
     json_object(&j, NULL);
-    json_text(&j, "file", s->files[0]);
+    json_text(&j, "file", engine_model_name(s));
     json_text(&j, "arch", gcam_model_arch(e->model));
     json_shape(&j, "input", input);
     json_integer(&j, "classes", gcam_model_class_count(e->model));

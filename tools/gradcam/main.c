@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const subcommand subcommands[] = {
-    {"explain", EXPLAIN, "PHOTO... -m MODEL [options]",
+    {"explain", EXPLAIN, "PHOTO... [-m MODEL] [options]",
      "pictures of where the network looked, for each class and method",
      "Writes STEM.CLASS.METHOD.png (the map over the photo) and STEM.sheet.png (all maps side by side) for every "
      "photo;\n"
@@ -17,11 +17,11 @@ static const subcommand subcommands[] = {
      "  gradcam explain *.jpg -m model.safetensors --layer features.22 --save npy -o maps --json > maps/all.json\n"
      "  gradcam explain dog.jpg -m vgg16.pth --class boxer --target diff:\"bull mastiff\" --show\n",
      1, -1, run_explain},
-    {"classify", CLASSIFY, "PHOTO... -m MODEL [options]", "the best classes of each photo",
+    {"classify", CLASSIFY, "PHOTO... [-m MODEL] [options]", "the best classes of each photo",
      "  gradcam classify dog.jpg -m squeezenet1_1.pth\n"
      "  gradcam classify *.jpg -m model.safetensors --top 3 --json\n",
      1, -1, run_classify},
-    {"localize", LOCALIZE, "PHOTO... -m MODEL [options]", "a box around what speaks for the class",
+    {"localize", LOCALIZE, "PHOTO... [-m MODEL] [options]", "a box around what speaks for the class",
      "The box of the largest connected part of the map at or above a share of its maximum, in photo pixels: left, "
      "top,\n"
      "right and bottom (exclusive). Writes STEM.CLASS.METHOD.box.png.\n"
@@ -36,11 +36,13 @@ static const subcommand subcommands[] = {
      "  gradcam convert vgg16-397923af.pth vgg16.safetensors\n"
      "  gradcam convert mine.pth mine.safetensors --graph mine.txt --labels names.txt --dtype f16\n",
      2, 2, run_convert},
-    {"inspect", INSPECT, "MODEL [options]", "layers, shapes, parameters and memory of a model",
-     "Of a checkpoint that no known architecture fits, its tensors are listed.\n"
+    {"inspect", INSPECT, "[MODEL] [options]", "layers, shapes, parameters and memory of a model",
+     "Without MODEL, of the one that the command carries. Of a checkpoint that no known architecture fits, its tensors "
+     "are\n"
+     "listed.\n"
      "\n"
      "  gradcam inspect squeezenet1_1.pth\n",
-     1, 1, run_inspect},
+     0, 1, run_inspect},
     {"methods", METHODS, "[options]", "the table of explanation methods", "", 0, 0, run_methods},
     {"archs", ARCHS, "[options]", "the table of architectures", "", 0, 0, run_archs},
     {"doctor", DOCTOR, "[options]", "versions, processor, libraries, and a self-test", "", 0, 0, run_doctor},
@@ -58,7 +60,8 @@ static void print_help(void) {
          "  gradcam SUBCOMMAND --help                        its options, with examples\n"
          "\n"
          "Models are PyTorch checkpoints of the networks that `gradcam archs` lists, or files made by `gradcam "
-         "convert`.\n"
+         "convert`;\n"
+         "without -m, the small network that the command carries (gradcam inspect describes it).\n"
          "Exit code: 0 done, 1 some or all inputs failed, 2 wrong use. GCAM_KERNELS=plain|blas|auto chooses the "
          "kernels.");
 }

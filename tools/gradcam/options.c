@@ -100,7 +100,8 @@ static int parse_memory(settings *s, const char *value) {
 /* ---- the table -------------------------------------------------------------------------------------------------------- */
 
 static const option_row table[] = {
-    {"model", 'm', "FILE", WITH_PHOTOS, TEXT, AT(model), 0, 0, NULL, "checkpoint (.pth) or model file (.safetensors)"},
+    {"model", 'm', "FILE", WITH_PHOTOS, TEXT, AT(model), 0, 0, NULL,
+     "checkpoint (.pth) or model file (.safetensors); default: the one built in"},
     {"method", 0, "M,...", EXPLAIN | LOCALIZE, WORDS, AT(methods), 0, 0, NULL,
      "methods, as `gradcam methods` lists them (default gradcam)"},
     {"class", 0, "C,...", EXPLAIN | LOCALIZE, WORDS, AT(classes), 0, 0, NULL,
@@ -237,6 +238,9 @@ static int check_files(const settings *s) {
     if (which->max_files == 0) return fail_use("%s takes no files, but was given %s", which->name, s->files[0]);
     if (which->max_files < 0)
         return fail_use("%s needs a photo: gradcam %s %s", which->name, which->name, which->arguments);
+    if (which->min_files != which->max_files)
+        return fail_use("%s takes at most %d file name%s: gradcam %s %s", which->name, which->max_files,
+                        which->max_files == 1 ? "" : "s", which->name, which->arguments);
     return fail_use("%s needs exactly %d file name%s: gradcam %s %s", which->name, which->min_files,
                     which->min_files == 1 ? "" : "s", which->name, which->arguments);
 }

@@ -174,7 +174,7 @@ static void json_record(json_out *j, const record *r, const engine *e, const set
 
 static void json_model(json_out *j, const engine *e, const settings *s) {
     json_object(j, "model");
-    json_text(j, "file", s->model);
+    json_text(j, "file", engine_model_name(s));
     json_text(j, "arch", gcam_model_arch(e->model));
     json_integer(j, "classes", gcam_model_class_count(e->model));
     json_text(j, "layer", engine_layer(e));

@@ -110,6 +110,10 @@ typedef struct engine {
 
 /* All three return an exit code, having said what was wrong; engine_close() follows in any case. */
 int engine_open(engine *e, const settings *s);
+/* What the model is called to a person: its file, or the name of the one that the command carries. */
+const char *engine_model_name(const settings *s);
+/* The model that the command carries and uses without -m (default_model.S): bytes and name; 0 where it carries none. */
+size_t default_model_find(const void **data, const char **name);
 /* Without a session. */
 int engine_open_model(engine *e, const settings *s);
 /* As engine_open(), but where the file's tensors can be read and no model be made of them, nothing is said and `*unbuildable`
