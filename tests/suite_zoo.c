@@ -37,6 +37,10 @@ static const struct {
     int64_t count;
 } parameters[] = {
     {"alexnet", 61100840},
+    {"convnext_base", 88591464},
+    {"convnext_large", 197767336},
+    {"convnext_small", 50223688},
+    {"convnext_tiny", 28589128},
     {"densenet121", 7978856},
     {"densenet161", 28681000},
     {"densenet169", 14149480},
@@ -52,6 +56,10 @@ static const struct {
     {"efficientnet_v2_l", 118515272},
     {"efficientnet_v2_m", 54139356},
     {"efficientnet_v2_s", 21458488},
+    {"googlenet", 6624904}, /* auxiliary heads are never counted */
+    {"googlenet_plain", 6624904},
+    {"inception_v3", 23834568},
+    {"inception_v3_plain", 23834568},
     {"mnasnet0_5", 2218512},
     {"mnasnet0_75", 3170208},
     {"mnasnet1_0", 4383312},
@@ -168,8 +176,8 @@ START_TEST(tensors_are_torchvisions) {
         puts("skipped: ../shared/torchvision_shapes.tsv is not there");
         return;
     }
-    const char *const archs[] = {"alexnet",  "vgg16",       "resnet18",    "squeezenet1_1",
-                                 "resnet50", "densenet121", "mobilenet_v2"};
+    const char *const archs[] = {"alexnet",  "vgg16",       "resnet18",     "squeezenet1_1",
+                                 "resnet50", "densenet121", "mobilenet_v2", "googlenet"};
     for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++) {
         listing l = {.file = file, .arch = archs[i]};
         gcam_builder *builder;
@@ -258,6 +266,42 @@ START_TEST(tiny_darknet_layers) {
     check_layer(network, "bn6", "batchnorm", 128, 56);
     check_layer(network, "act15", "leaky_relu", 128, 14);
     check_layer(network, "conv16", "conv2d", 1000, 14);
+    gcam_builder_free(builder);
+}
+END_TEST
+
+START_TEST(inception_layers) {
+    gcam_builder *builder;
+    const gcam_network *network = build("googlenet", NULL, &builder);
+    check_layer(network, "transform_input", "scale_shift", 3, 224);
+    check_layer(network, "conv1", "relu", 64, 112);
+    check_layer(network, "inception3a.branch3.1.conv", "conv2d", 32, 28);
+    check_layer(network, "inception4e.branch4.0", "max_pool", 528, 14);
+    check_layer(network, "inception5b", "concat", 1024, 7);
+    gcam_builder_free(builder);
+    network = build("googlenet_plain", NULL, &builder);
+    ck_assert_int_lt(gcam_network_find(network, "transform_input"), 0);
+    gcam_builder_free(builder);
+    network = build("inception_v3", NULL, &builder);
+    check_layer(network, "image", "input", 3, 299);
+    check_layer(network, "Mixed_5d", "concat", 288, 35);
+    check_layer(network, "Mixed_6a.max_pool", "max_pool", 288, 17);
+    check_layer(network, "Mixed_6c.branch7x7dbl_2", "relu", 160, 17);
+    check_layer(network, "Mixed_7b.cat#1", "concat", 768, 8);
+    check_layer(network, "Mixed_7c", "concat", 2048, 8);
+    gcam_builder_free(builder);
+}
+END_TEST
+
+START_TEST(convnext_layers) {
+    gcam_builder *builder;
+    const gcam_network *network = build("convnext_tiny", NULL, &builder);
+    check_layer(network, "features.0", "layer_norm", 96, 56);
+    check_layer(network, "features.1.0.block.1", "transpose", 56, 96);
+    check_layer(network, "features.3.2.layer_scale", "layer_scale", 192, 28);
+    check_layer(network, "features.5.8", "add", 384, 14);
+    check_layer(network, "features.7", "add", 768, 7);
+    check_layer(network, "classifier.1", "flatten", 768, 0);
     gcam_builder_free(builder);
 }
 END_TEST
@@ -364,6 +408,8 @@ Suite *zoo_suite(void) {
     tcase_add_test(tests, alexnet_layers);
     tcase_add_test(tests, squeezenet_layers);
     tcase_add_test(tests, tiny_darknet_layers);
+    tcase_add_test(tests, inception_layers);
+    tcase_add_test(tests, convnext_layers);
     tcase_add_test(tests, targets_are_rectified_maps);
     tcase_add_test(tests, every_architecture_is_recognised);
     tcase_add_test(tests, classes_and_channels_come_from_the_weights);

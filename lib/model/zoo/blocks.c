@@ -69,6 +69,17 @@ gcam_node gcam__zoo_squeeze_excitation(gcam__zoo *zoo, const char *prefix, gcam_
     return x;
 }
 
+gcam_node gcam__zoo_transform_input(gcam__zoo *zoo, gcam_node x) {
+    static const double mean[3] = {0.485, 0.456, 0.406}, std[3] = {0.229, 0.224, 0.225};
+    gcam_scale_shift_params params = {.scale.count = 3, .shift.count = 3};
+    if (gcam__zoo_channels(zoo, x) != 3) return x;
+    for (int c = 0; c < 3; c++) {
+        params.scale.value[c] = std[c] / 0.5;
+        params.shift.value[c] = (mean[c] - 0.5) / 0.5;
+    }
+    return gcam_layer(zoo->b, "scale_shift", "transform_input", &x, 1, &params);
+}
+
 gcam_node gcam__zoo_pool_flatten(gcam__zoo *zoo, gcam_node x) {
     return gcam_flatten(zoo->b, "flatten", gcam_global_avg_pool(zoo->b, "avgpool", x));
 }

@@ -22,6 +22,10 @@ static const gcam__arch table[] = {
     {{"squeezenet1_0", "SqueezeNet 1.0 (Iandola et al. 2016)", "features.12", "torchvision"}, &gcam__squeezenet, {0}},
     {{"squeezenet1_1", "SqueezeNet 1.1 (Iandola et al. 2016)", "features.12", "torchvision"}, &gcam__squeezenet, {1}},
     {{"tiny_darknet", "Tiny Darknet (Redmon 2016)", "act15", "unit"}, &gcam__tiny_darknet},
+    {{"googlenet", "GoogLeNet (Szegedy et al. 2015)", "inception5b", "torchvision"}, &gcam__googlenet, {1}},
+    {{"googlenet_plain", "GoogLeNet without transform_input", "inception5b", "torchvision"}, &gcam__googlenet, {0}},
+    {{"inception_v3", "Inception v3 (Szegedy et al. 2016)", "Mixed_7c", "torchvision-342-299"}, &gcam__inception, {1}},
+    {{"inception_v3_plain", "Inception v3 without transform_input", "Mixed_7c", "torchvision-342-299"}, &gcam__inception, {0}},
     {{"resnet18", "ResNet-18 (He et al. 2016)", "layer4", "torchvision"}, &gcam__resnet, {0, 2, 2, 2, 2, 1, 64}},
     {{"resnet34", "ResNet-34 (He et al. 2016)", "layer4", "torchvision"}, &gcam__resnet, {0, 3, 4, 6, 3, 1, 64}},
     {{"resnet50", "ResNet-50 (He et al. 2016)", "layer4", "torchvision"}, &gcam__resnet, {1, 3, 4, 6, 3, 1, 64}},
@@ -78,6 +82,10 @@ static const gcam__arch table[] = {
     {{"regnet_y_16gf", "RegNetY-16GF (Radosavovic et al. 2020)", "trunk_output", "torchvision"}, &gcam__regnet, {18, 200, 10623, 248, 112, 1}},
     {{"regnet_y_32gf", "RegNetY-32GF (Radosavovic et al. 2020)", "trunk_output", "torchvision"}, &gcam__regnet, {20, 232, 11589, 253, 232, 1}},
     {{"regnet_y_128gf", "RegNetY-128GF (Radosavovic et al. 2020)", "trunk_output", "torchvision-384-384-bicubic"}, &gcam__regnet, {27, 456, 16083, 252, 264, 1}},
+    {{"convnext_tiny", "ConvNeXt-T (Liu et al. 2022)", "features.7", "torchvision-236"}, &gcam__convnext, {96, 9}},
+    {{"convnext_small", "ConvNeXt-S (Liu et al. 2022)", "features.7", "torchvision-230"}, &gcam__convnext, {96, 27}},
+    {{"convnext_base", "ConvNeXt-B (Liu et al. 2022)", "features.7", "torchvision-232"}, &gcam__convnext, {128, 27}},
+    {{"convnext_large", "ConvNeXt-L (Liu et al. 2022)", "features.7", "torchvision-232"}, &gcam__convnext, {192, 27}},
 };
 /* clang-format on */
 
