@@ -78,6 +78,8 @@ START_TEST(presets_are_found_by_name) {
     gcam_preprocess sized = preset("torchvision-320-300-bicubic");
     ck_assert(sized.resize == 320 && sized.height == 300 && sized.width == 300 && sized.bicubic);
     ck_assert_int_eq(preset("torchvision-232-bicubic").height, 224);
+    gcam_preprocess half = preset("torchvision-480-480-bicubic-half");
+    ck_assert(half.bicubic && half.mean[2] == 0.5f && half.std[0] == 0.5f && half.height == 480);
     ck_assert_int_eq(preset("torchvision-32-32").bicubic, 0);
     gcam_preprocess how;
     ck_assert_int_eq(gcam_preprocess_preset(&how, "torchvision-"), GCAM_ERR_NOT_FOUND);

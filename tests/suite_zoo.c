@@ -328,6 +328,46 @@ START_TEST(targets_are_rectified_maps) {
 }
 END_TEST
 
+/* ---- preprocessing -------------------------------------------------------------------------------------------------------- */
+
+static void check_numbers(const float found[3], const char *text, const char *file) {
+    float want[3];
+    ck_assert_int_eq(sscanf(text, "%f,%f,%f", &want[0], &want[1], &want[2]), 3);
+    for (int c = 0; c < 3; c++)
+        ck_assert_msg(found[c] == want[c], "%s: %g, not %g", file, (double)found[c], (double)want[c]);
+}
+
+/* Every file that torchvision publishes gets the preprocessing that torchvision says it wants, whatever folder it lies in. */
+START_TEST(preprocessing_is_the_published_one) {
+    char line[256], arch[64], file[96], filter[16], mean[64], std[64], where[128];
+    int resize, crop, files = 0, listed = 0;
+    FILE *table = fopen("tests/fixtures/torchvision_weights.tsv", "r");
+    ck_assert_ptr_nonnull(table);
+    while (fgets(line, sizeof line, table) != NULL) {
+        if (sscanf(line, "%63s %95s %d %d %15s %63s %63s", arch, file, &resize, &crop, filter, mean, std) != 7)
+            continue;
+        const gcam__arch *row = gcam__arch_find(arch);
+        gcam_preprocess how;
+        ck_assert_msg(row != NULL, "there is no %s", arch);
+        snprintf(where, sizeof where, "models-0123/%s", file);
+        ck_assert_int_eq(gcam_preprocess_preset(&how, gcam__zoo_preprocess(row, where)), GCAM_OK);
+        ck_assert_msg(how.fit == GCAM_FIT_CROP && how.resize == resize, "%s: resize %d, not %d", file, how.resize,
+                      resize);
+        ck_assert_msg(how.height == crop && how.width == crop, "%s: crop %d, not %d", file, how.height, crop);
+        ck_assert_msg(how.bicubic == (strcmp(filter, "bicubic") == 0), "%s: filter", file);
+        check_numbers(how.mean, mean, file);
+        check_numbers(how.std, std, file);
+        files++;
+    }
+    fclose(table);
+    ck_assert_int_eq(files, 97);
+    for (size_t i = 0; i < gcam_arch_count(); i++) /* without a file's name the row's own */
+        listed += strcmp(gcam__zoo_preprocess(gcam__arch_at(i), NULL), gcam_arch_at(i)->preprocess) == 0;
+    ck_assert_int_eq(listed, (int)gcam_arch_count());
+    ck_assert_str_eq(gcam__zoo_preprocess(gcam__arch_find("resnet18"), "resnet50-11ad3fa6.pth"), "torchvision");
+}
+END_TEST
+
 /* ---- detection ------------------------------------------------------------------------------------------------------------- */
 
 static gcam_status detect(const gcam__arch **arch) {
@@ -411,6 +451,7 @@ Suite *zoo_suite(void) {
     tcase_add_test(tests, inception_layers);
     tcase_add_test(tests, convnext_layers);
     tcase_add_test(tests, targets_are_rectified_maps);
+    tcase_add_test(tests, preprocessing_is_the_published_one);
     tcase_add_test(tests, every_architecture_is_recognised);
     tcase_add_test(tests, classes_and_channels_come_from_the_weights);
     tcase_add_test(tests, what_does_not_fit_is_named);

@@ -35,8 +35,9 @@ typedef struct gcam_preprocess {
 } gcam_preprocess;
 
 /**
- * A preprocessing by name: "torchvision" (resize 256, crop 224), "torchvision-RESIZE", "torchvision-RESIZE-CROP" and either with
- * "-bicubic" after it, "caffe", "unit" (0..1, no mean), "cifar", "squash" (whole image, torchvision's mean). Errors: NOT_FOUND.
+ * A preprocessing by name: "torchvision" (resize 256, crop 224), "torchvision-RESIZE", "torchvision-RESIZE-CROP", either with
+ * "-bicubic" (filter) and "-half" (mean and deviation 0.5) after it, "caffe", "unit" (0..1, no mean), "cifar", "squash" (whole image,
+ * torchvision's mean). Errors: NOT_FOUND.
  */
 GCAM_API gcam_status gcam_preprocess_preset(gcam_preprocess *out, const char *name);
 

@@ -59,7 +59,12 @@ static gcam_status find_preprocess(gcam_model *model, const gcam_model_options *
     const char *line = options->graph == NULL ? file_says(model, GCAM__KEY_PREPROCESS) : NULL;
     const gcam_shape *input = &model->network->nodes[model->network->input].shape;
     if (options->preprocess == NULL && line != NULL) return gcam__preprocess_read(how, line);
-    if (options->preprocess == NULL && arch != NULL) return gcam_preprocess_preset(how, arch->info.preprocess);
+    if (options->preprocess == NULL && arch != NULL) {
+        GCAM_TRY(gcam_preprocess_preset(how, gcam__zoo_preprocess(arch, model->path)));
+        int fits = input->rank != 4 || (input->dim[2] == how->height && input->dim[3] == how->width);
+        if (fits || !is_onnx(model)) return GCAM_OK;
+        return gcam__preprocess_for_size(how, (int)input->dim[2], (int)input->dim[3], how); /* as it was exported */
+    }
     if (options->preprocess == NULL && is_onnx(model) && input->rank == 4 && input->dim[1] == 3) {
         /* the file does not say; what torchvision's networks want, scaled to the input size, is by far the commonest */
         gcam_preprocess usual;

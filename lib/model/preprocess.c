@@ -52,17 +52,35 @@ static gcam_status no_such_preset(const char *name) {
     return gcam__fail(GCAM_ERR_NOT_FOUND, "preprocess", "there is no preprocessing \"%s\", expected %s", name, names);
 }
 
-/* "torchvision-RESIZE", "torchvision-RESIZE-CROP", each perhaps with "-bicubic"; 0 where `name` is none of these. */
+/* Takes "-bicubic" and "-half" from the end of a name; 0 where something else is left. */
+static int torchvision_words(gcam_preprocess *out, const char *words) {
+    static const gcam_preprocess half = {.mean = {0.5f, 0.5f, 0.5f}, .std = {0.5f, 0.5f, 0.5f}};
+    while (*words != '\0') {
+        if (strncmp(words, "-bicubic", 8) == 0) {
+            out->bicubic = 1;
+            words += 8;
+        } else if (strncmp(words, "-half", 5) == 0) {
+            memcpy(out->mean, half.mean, sizeof half.mean);
+            memcpy(out->std, half.std, sizeof half.std);
+            words += 5;
+        } else {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* "torchvision-RESIZE", "torchvision-RESIZE-CROP", each perhaps with words after it; 0 where `name` is none of these. */
 static int torchvision_sizes(gcam_preprocess *out, const char *name) {
     int resize = 0, crop = 224, length = 0, more = 0;
     if (sscanf(name, "torchvision-%5d%n", &resize, &length) != 1) return 0;
     if (sscanf(name + length, "-%5d%n", &crop, &more) == 1) length += more;
-    int bicubic = strcmp(name + length, "-bicubic") == 0;
-    if ((name[length] != '\0' && !bicubic) || resize < 1 || crop < 1) return 0;
-    *out = presets[0].how;
-    out->resize = resize;
-    out->height = out->width = crop;
-    out->bicubic = bicubic;
+    if (resize < 1 || crop < 1) return 0;
+    gcam_preprocess sized = presets[0].how;
+    sized.resize = resize;
+    sized.height = sized.width = crop;
+    if (!torchvision_words(&sized, name + length)) return 0;
+    *out = sized;
     return 1;
 }
 

@@ -15,5 +15,6 @@ parity: $(BUILD)/tools/parity_dump
 
 golden:
 	$(PARITY_PYTHON) tools/parity/make_golden.py tests/golden
+	$(PARITY_PYTHON) tools/parity/published.py tests/fixtures/torchvision_weights.tsv
 
 -include $(BUILD)/obj/tools/parity/dump.d

@@ -51,6 +51,10 @@ gcam_status gcam__arch_build(gcam_builder **out, const gcam__arch *arch, const g
  * Errors: UNSUPPORTED (the sentence names the nearest architecture and the first difference), NOMEM. */
 gcam_status gcam__arch_detect(const gcam__arch **out, const gcam_tensor_table *weights);
 
+/* Name of the preprocessing that weights of this architecture want: the row's, or that of a later release, which the hash in the
+ * file's name tells. `path` may be NULL. */
+const char *gcam__zoo_preprocess(const gcam__arch *arch, const char *path);
+
 extern const gcam__family gcam__alexnet;
 extern const gcam__family gcam__convnext;
 extern const gcam__family gcam__densenet;
