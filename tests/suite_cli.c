@@ -2,75 +2,27 @@
  * weights are set by hand, so that the right answers are known (tools/demo/shapes.h). */
 #include "demo/shapes.h"
 #include "gradcam.h"
+#include "support/command.h"
 #include "support/json_check.h"
-#include "support/process.h"
 
 #include <check.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 Suite *cli_suite(void);
 
-/* Folder of this process's tests, with shapes.png and shapes.safetensors in it. */
-static char folder[64];
-
-/* Runs a shell line in which $G is the command, $D the test folder and $M the model; $SHAPES is the command with that model
- * built in, $BARE with none. */
-static process_result shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static process_result shell(const char *format, ...) {
-    char line[4096], tail[3072];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(tail, sizeof tail, format, arguments);
-    va_end(arguments);
-    snprintf(line, sizeof line,
-             "unset GCAM_KERNELS; B=$(cd %s && pwd); G=$B/bin/gradcam; BARE=$B/tests/gradcam-bare; "
-             "SHAPES=$B/tests/gradcam-shapes; D=%s; M=$D/shapes.safetensors; %s",
-             test_build_folder(), folder, tail);
-    process_result result;
-    process_run(&result, line);
-    return result;
-}
-
-/* Runs a line and wants an exit code; the output is freed. */
-static void expect_exit(int code, const char *line) {
-    process_result r = shell("%s", line);
-    ck_assert_msg(r.exit_code == code, "exit code %d, expected %d: %s\n%s%s", r.exit_code, code, line, r.out, r.err);
-    process_free(&r);
-}
-
-static void expect_contains(const char *text, const char *part, const char *line) {
-    ck_assert_msg(strstr(text, part) != NULL, "%s\nshould say: %s\nbut says: %s", line, part, text);
-}
-
-static int exists(const char *name) {
-    char path[256];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return access(path, F_OK) == 0;
-}
+#define shell command_shell
+#define expect_exit command_expect_exit
+#define expect_contains command_expect_contains
+#define exists command_wrote
 
 static gcam_tensor *load_array(const char *name) {
     char path[256];
     gcam_tensor *tensor = NULL;
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(path, sizeof path, "%s/%s", command_folder(), name);
     ck_assert_msg(gcam_npy_load(&tensor, path) == GCAM_OK, "%s: %s", path, gcam_last_error()->message);
     return tensor;
-}
-
-static void make_folder(void) {
-    snprintf(folder, sizeof folder, "/tmp/gradcam-cli-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    process_result r = shell("%s/demo/shapes $D", test_build_folder());
-    ck_assert_msg(r.exit_code == 0, "%s", r.err);
-    process_free(&r);
-}
-
-static void remove_folder(void) {
-    process_result r = shell("chmod -R u+w $D; rm -rf $D");
-    process_free(&r);
 }
 
 /* ---- help and wrong use -------------------------------------------------------------------------------------------------- */
@@ -457,7 +409,7 @@ START_TEST(inspect_lists_tensors_it_cannot_build_from) {
     gcam_shape shape = {2, {2, 3}};
     ck_assert_int_eq(gcam_tensor_table_create(&table), GCAM_OK);
     ck_assert_int_eq(gcam_tensor_table_add(table, "strange.weight", &shape, values), GCAM_OK);
-    snprintf(path, sizeof path, "%s/strange.safetensors", folder);
+    snprintf(path, sizeof path, "%s/strange.safetensors", command_folder());
     ck_assert_int_eq(gcam_safetensors_write(path, gcam_tensor_table_at(table, 0), 1, NULL, 0, GCAM_DTYPE_F32), GCAM_OK);
     gcam_tensor_table_free(table);
     process_result r = shell("$G inspect $D/strange.safetensors"),
@@ -496,7 +448,7 @@ Suite *cli_suite(void) {
     Suite *suite = suite_create("cli");
     TCase *tcase = tcase_create("command");
     tcase_set_timeout(tcase, 60);
-    tcase_add_unchecked_fixture(tcase, make_folder, remove_folder);
+    tcase_add_unchecked_fixture(tcase, command_folder_make, command_folder_remove);
     tcase_add_test(tcase, help_is_there_for_everything);
     tcase_add_test(tcase, version_is_the_librarys);
     tcase_add_test(tcase, a_model_that_is_built_in_needs_no_file);

@@ -1,6 +1,7 @@
 /* Further passes. Methods that ask "what would the score be if ..." run the network on many variants of its input, or of one layer's
  * activation. A lab is a session of its own, with a batch that fits the memory allowed, so that weights are read once for several variants.
- * For variants of an activation only the layers behind it run: the lab is given the activation and whatever else those layers read. */
+ * For variants of an activation only the layers behind it run: the lab is given the activation and whatever else those layers read.
+ * Where the batch that was chosen does not fit after all (the allocator may be the caller's, with a limit of its own), it is halved. */
 #include "core/memory.h"
 #include "core/status.h"
 #include "explain/explain.h"
@@ -95,7 +96,9 @@ static gcam_status make_session(gcam__lab *lab) {
     options.threads = gcam__pool_threads(compute->pool);
     options.kernels = compute->kernels;
     options.deterministic = compute->deterministic;
-    return gcam_session_create_network(&lab->session, study->network, &options);
+    GCAM_TRY(gcam_session_create_network(&lab->session, study->network, &options));
+    lab->session->cancel_with = &study->session->cancel;
+    return GCAM_OK;
 }
 
 /* One value tensor per given layer, every image of it the study's own. */
@@ -112,10 +115,9 @@ static gcam_status make_value(gcam__lab *lab, int i) {
     return GCAM_OK;
 }
 
-static gcam_status open(gcam__lab *lab, int watched) {
+static gcam_status open_batch(gcam__lab *lab, int watched) {
     const gcam__study *study = lab->study;
     size_t classes = (size_t)study->class_count;
-    lab->batch = choose_batch(study, lab->given[0], lab->count, watched >= 0);
     lab->size = elements(study, lab->given[0]);
     lab->values = gcam__calloc((size_t)lab->given_count, sizeof *lab->values);
     lab->score = gcam__calloc((size_t)lab->batch, sizeof *lab->score);
@@ -128,6 +130,37 @@ static gcam_status open(gcam__lab *lab, int watched) {
     if (watched < 0) return GCAM_OK;
     GCAM_TRY(gcam_session_watch(lab->session, watched, lab->session->watch[watched] | GCAM_WATCH_GRADIENT));
     return gcam_tensor_create(&lab->seed, gcam__session_shape(lab->session, study->logits));
+}
+
+static void close_batch(gcam__lab *lab) {
+    for (int i = 0; lab->values && i < lab->given_count; i++) gcam_tensor_free(lab->values[i]);
+    gcam_tensor_free(lab->seed);
+    gcam_session_free(lab->session);
+    gcam__free(lab->values);
+    gcam__free(lab->score);
+    gcam__free(lab->p);
+    gcam__free(lab->seed_row);
+    lab->values = NULL;
+    lab->seed = NULL;
+    lab->session = NULL;
+    lab->score = lab->p = lab->seed_row = NULL;
+}
+
+/* With half the batch for as long as it does not fit. */
+static gcam_status reopen(gcam__lab *lab) {
+    gcam_status status;
+    do {
+        close_batch(lab);
+        lab->batch /= 2;
+        status = open_batch(lab, lab->watched);
+    } while (status == GCAM_ERR_NOMEM && lab->batch > 1);
+    return status;
+}
+
+static gcam_status open(gcam__lab *lab, int watched) {
+    lab->batch = choose_batch(lab->study, lab->given[0], lab->count, watched >= 0);
+    gcam_status status = open_batch(lab, watched);
+    return status == GCAM_ERR_NOMEM && lab->batch > 1 ? reopen(lab) : status;
 }
 
 gcam_status gcam__lab_open(gcam__lab *lab, const gcam__task *task, int64_t count, int watched) {
@@ -148,14 +181,9 @@ gcam_status gcam__lab_open_tail(gcam__lab *lab, const gcam__task *task, int64_t 
 }
 
 void gcam__lab_close(gcam__lab *lab) {
-    for (int i = 0; lab->values && i < lab->given_count; i++) gcam_tensor_free(lab->values[i]);
-    gcam_tensor_free(lab->seed);
-    gcam_session_free(lab->session);
-    gcam__free(lab->values);
+    close_batch(lab);
     gcam__free(lab->given);
-    gcam__free(lab->score);
-    gcam__free(lab->p);
-    gcam__free(lab->seed_row);
+    lab->given = NULL;
 }
 
 /* ---- running ------------------------------------------------------------------------------------------------------------------ */
@@ -190,25 +218,37 @@ static gcam_status report(const gcam__lab *lab, int64_t done) {
                       (long long)done, (long long)lab->count);
 }
 
+/* One batch, forward and, where a gradient is watched, backward. */
+static gcam_status run_batch(gcam__lab *lab, int64_t used) {
+    GCAM_TRY(gcam__session_forward_given(lab->session, lab->given, (const gcam_tensor *const *)lab->values,
+                                         lab->given_count));
+    read_batch(lab, used);
+    if (!lab->seed) return GCAM_OK;
+    return gcam__session_backward_from(lab->session, lab->study->logits, lab->seed, GCAM_RULE_GRADIENT);
+}
+
+static void take_batch(gcam__lab *lab, int64_t first, int64_t used, gcam__take_fn take, void *user) {
+    const gcam_tensor *g = lab->seed ? gcam_session_gradient(lab->session, lab->watched) : NULL;
+    int64_t size = g ? gcam_shape_count(&g->shape) / lab->batch : 0;
+    for (int64_t b = 0; b < used; b++) take(lab, first + b, lab->score[b], g ? g->data + b * size : NULL, user);
+}
+
 gcam_status gcam__lab_run(gcam__lab *lab, gcam__fill_fn fill, gcam__take_fn take, void *user) {
     float *own = gcam__alloc((size_t)lab->size * sizeof *own);
     if (!own) return gcam_last_error()->status;
     memcpy(own, lab->values[0]->data, (size_t)lab->size * sizeof *own);
     gcam_status status = GCAM_OK;
-    for (int64_t first = 0; first < lab->count && status == GCAM_OK; first += lab->batch) {
+    for (int64_t first = 0; first < lab->count && status == GCAM_OK;) {
         int64_t used = lab->count - first < lab->batch ? lab->count - first : lab->batch;
         fill_batch(lab, first, used, own, fill, user);
-        status = gcam__session_forward_given(lab->session, lab->given, (const gcam_tensor *const *)lab->values,
-                                             lab->given_count);
-        if (status == GCAM_OK) read_batch(lab, used);
-        if (status == GCAM_OK && lab->seed)
-            status = gcam__session_backward_from(lab->session, lab->study->logits, lab->seed, GCAM_RULE_GRADIENT);
-        const gcam_tensor *g =
-            status == GCAM_OK && lab->seed ? gcam_session_gradient(lab->session, lab->watched) : NULL;
-        int64_t size = g ? gcam_shape_count(&g->shape) / lab->batch : 0;
-        for (int64_t b = 0; b < used && status == GCAM_OK; b++)
-            take(lab, first + b, lab->score[b], g ? g->data + b * size : NULL, user);
-        if (status == GCAM_OK) status = report(lab, first + used);
+        status = run_batch(lab, used);
+        if (status == GCAM_ERR_NOMEM && lab->batch > 1) {
+            status = reopen(lab);
+            continue;
+        }
+        if (status == GCAM_OK) take_batch(lab, first, used, take, user);
+        first += used;
+        if (status == GCAM_OK) status = report(lab, first);
     }
     gcam__free(own);
     return status;

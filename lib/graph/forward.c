@@ -7,7 +7,8 @@
 #include <string.h>
 
 gcam_status gcam__session_check_cancel(gcam_session *s, int node) {
-    if (!atomic_load_explicit(&s->cancel, memory_order_relaxed)) return GCAM_OK;
+    int with = s->cancel_with && atomic_load_explicit(s->cancel_with, memory_order_relaxed);
+    if (!with && !atomic_load_explicit(&s->cancel, memory_order_relaxed)) return GCAM_OK;
     return gcam__fail(GCAM_ERR_CANCELED, "session", "canceled at layer %s", s->network->nodes[node].name);
 }
 

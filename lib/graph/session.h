@@ -62,6 +62,7 @@ struct gcam_session {
     gcam_tensor **din_pointer;
     int has_plan, has_forward;
     atomic_int cancel;
+    atomic_int *cancel_with; /* another session's flag that ends this one's passes too; NULL: none */
 };
 
 /* The model that a session belongs to. */

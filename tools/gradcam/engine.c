@@ -118,6 +118,7 @@ static int open_session(engine *e, const settings *s) {
     options.height = s->height;
     options.width = s->width;
     if (gcam_session_create(&e->session, e->model, &options)) return fail_library();
+    interrupt_session(e->session);
     const gcam_network *network = gcam_model_network(e->model);
     gcam_layer_info output;
     gcam_hook_id hook;
@@ -142,6 +143,7 @@ int engine_try(engine *e, const settings *s, int *unbuildable) {
 }
 
 void engine_close(engine *e) {
+    interrupt_session(NULL);
     gcam_session_free(e->session);
     gcam_model_free(e->model);
     free(e->labels);
@@ -206,4 +208,9 @@ void limit_memory(size_t bytes) {
     static const gcam_allocator allocator = {limited_allocate, limited_release, NULL};
     memory.limit = bytes;
     gcam_allocator_set(&allocator);
+}
+
+size_t memory_left(void) {
+    size_t used = __atomic_load_n(&memory.used, __ATOMIC_RELAXED);
+    return memory.limit > used ? memory.limit - used : memory.limit > 0;
 }

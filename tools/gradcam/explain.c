@@ -5,44 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is asked of every photo. */
-typedef struct request {
-    gcam_target *targets;
-    size_t target_count;
-} request;
-
-static int has_target(const request *q, int class_index) {
-    for (size_t i = 0; i < q->target_count; i++) {
-        if (q->targets[i].class_index == class_index) return 1;
-    }
-    return 0;
-}
-
-/* A target for each class of --class, or the best class alone. Classes said twice count once. */
-static int make_targets(request *q, const engine *e, const settings *s) {
-    gcam_target target;
-    int code = engine_target(e, s, &target);
-    q->targets = calloc(s->classes.count + 1, sizeof *q->targets);
-    if (!q->targets) return fail_memory();
-    for (size_t i = 0; i < s->classes.count && code == EXIT_DONE; i++) {
-        code = engine_find_class(e, s->classes.words[i], &target.class_index);
-        if (code == EXIT_DONE && target.kind == GCAM_TARGET_DIFFERENCE && target.class_index == target.other_index)
-            code = fail_use("--target: the difference of class %d with itself is always 0", target.class_index);
-        if (code == EXIT_DONE && !has_target(q, target.class_index)) q->targets[q->target_count++] = target;
-    }
-    if (s->classes.count == 0) q->targets[q->target_count++] = target;
-    return code;
-}
-
-static int check_layers(const engine *e, const settings *s) {
-    for (size_t i = 0; i < s->layers.count; i++) {
-        if (gcam_network_find(gcam_model_network(e->model), s->layers.words[i]) < 0)
-            return fail_use("%s has no layer \"%s\"; gradcam inspect lists its layers", engine_model_name(s),
-                            s->layers.words[i]);
-    }
-    return EXIT_DONE;
-}
-
 /* ---- one photo ---------------------------------------------------------------------------------------------------------- */
 
 static int find_top(record *r, const engine *e) {
@@ -55,19 +17,11 @@ static int find_top(record *r, const engine *e) {
 
 static int compute(record *r, engine *e, const settings *s, const request *q) {
     gcam_explain_options options;
-    gcam_explain_options_defaults(&options);
-    if (s->methods.count) {
-        options.methods = s->methods.words;
-        options.method_count = s->methods.count;
-    }
-    options.targets = q->targets;
-    options.target_count = q->target_count;
-    if (s->layers.count) {
-        options.layers = s->layers.words;
-        options.layer_count = s->layers.count;
-    }
-    options.profile = s->profile;
-    options.seed = (uint64_t)s->seed;
+    waiting w;
+    request_options(&options, q, s);
+    waiting_begin(&w, s, r->path);
+    options.progress = waiting_report;
+    options.progress_user = &w;
     double start = seconds_now();
     e->forward_ended = start;
     if (gcam_explain_many(&r->explanations, &r->count, e->session, r->photo, &options)) return record_fail(r);
@@ -243,11 +197,10 @@ static int run(settings *s, print_fn print_record) {
     int code = check_stems(s);
     if (code != EXIT_DONE) return code;
     code = engine_open(&e, s);
-    if (code == EXIT_DONE) code = make_targets(&q, &e, s);
-    if (code == EXIT_DONE) code = check_layers(&e, s);
+    if (code == EXIT_DONE) code = request_make(&q, &e, s);
     if (code == EXIT_DONE && s->save) code = prepare_folder(s->out);
     if (code == EXIT_DONE) code = each_photo(&e, s, explain, print_record, &q);
-    free(q.targets);
+    request_free(&q);
     engine_close(&e);
     return code;
 }

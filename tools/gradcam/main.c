@@ -111,8 +111,10 @@ static int dispatch(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    interrupt_prepare();
     int code = dispatch(argc, argv);
     progress_clear();
+    interrupt_finish();
     if (fflush(stdout) || ferror(stdout)) return fail("cannot write to standard output: %s", strerror(errno));
     return code;
 }

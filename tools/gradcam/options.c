@@ -97,6 +97,43 @@ static int parse_memory(settings *s, const char *value) {
     return EXIT_DONE;
 }
 
+/* A whole number, or "auto". */
+static int parse_samples(settings *s, const char *value) {
+    char rest;
+    if (strcmp(value, "auto") == 0)
+        s->samples = -1;
+    else if (sscanf(value, "%8lld%c", &s->samples, &rest) != 1 || s->samples < 1 || s->samples > 1000000)
+        return fail_use("--samples: \"%s\" is not a whole number from 1 to 1000000, nor auto", value);
+    return EXIT_DONE;
+}
+
+static int parse_noise(settings *s, const char *value) {
+    char *end;
+    double number = strtod(value, &end);
+    if (end == value || *end || !(number >= 0 && number <= 1e6))
+        return fail_use("--noise: \"%s\" is not a number from 0 up", value);
+    s->noise = number > 0 ? number : -1;
+    return EXIT_DONE;
+}
+
+static int parse_baseline(settings *s, const char *value) {
+    static const struct {
+        const char *word;
+        gcam_baseline baseline;
+    } kinds[] = {{"zero", GCAM_BASELINE_ZERO},
+                 {"black", GCAM_BASELINE_BLACK},
+                 {"white", GCAM_BASELINE_WHITE},
+                 {"blur", GCAM_BASELINE_BLUR},
+                 {"uniform", GCAM_BASELINE_UNIFORM}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(value, kinds[i].word) == 0) {
+            s->baseline = kinds[i].baseline;
+            return EXIT_DONE;
+        }
+    }
+    return fail_use("--baseline: \"%s\" is not one of zero, black, white, blur, uniform", value);
+}
+
 /* ---- the table -------------------------------------------------------------------------------------------------------- */
 
 static const option_row table[] = {
@@ -133,8 +170,18 @@ static const option_row table[] = {
      "do not turn photos as their EXIF orientation says"},
     {"seed", 0, "N", EXPLAIN | LOCALIZE, INTEGER, AT(seed), 0, 9e15, NULL,
      "of methods that draw random numbers (default 0)"},
+    {"samples", 0, "N", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_samples,
+     "noisy copies, steps or masks (default: the method's published number); auto: steps until 1 % is missing"},
+    {"noise", 0, "S", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_noise,
+     "standard deviation of noise: share of the input's range (smooth-gradcam++, gradientshap: absolute)"},
+    {"baseline", 0, "B", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_baseline,
+     "what a path starts from: zero, black, white, blur or uniform (default zero, the mean colour)"},
+    {"window", 0, "N", EXPLAIN | LOCALIZE, INTEGER, AT(window), 1, GCAM_IMAGE_MAX_SIDE, NULL,
+     "side of occlusion's window in input pixels (default 35)"},
+    {"stride", 0, "N", EXPLAIN | LOCALIZE, INTEGER, AT(stride), 1, GCAM_IMAGE_MAX_SIDE, NULL,
+     "pixels from one window of occlusion to the next (default 8)"},
     {"max-memory", 0, "SIZE", WITH_PHOTOS | INSPECT, PARSED, 0, 0, 0, parse_memory,
-     "fail rather than allocate more than, say, 500M"},
+     "allocate no more than, say, 500M: smaller batches, or an error (the mapped weights do not count)"},
     {"graph", 0, "FILE", WITH_MODEL, TEXT, AT(graph), 0, 0, NULL,
      "the network as text, where no known architecture fits"},
     {"dtype", 0, "TYPE", CONVERT, PARSED, 0, 0, 0, parse_dtype, "f32, f16 or bf16 (default f32)"},

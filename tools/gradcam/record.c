@@ -190,7 +190,7 @@ int each_photo(engine *e, const settings *s, photo_fn work, print_fn print, void
         json_object(&j, NULL);
         json_array(&j, "photos");
     }
-    for (int i = 0; i < s->file_count; i++) {
+    for (int i = 0; i < s->file_count && !interrupted(); i++) {
         record r;
         progress(s, "[%d/%d] %s", i + 1, s->file_count, s->files[i]);
         int failed = record_load(&r, s, s->files[i]) || work(&r, e, s, context);

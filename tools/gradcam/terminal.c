@@ -29,6 +29,41 @@ void progress_clear(void) {
     line_shown = 0;
 }
 
+/* ---- long methods ------------------------------------------------------------------------------------------------------- */
+
+void waiting_begin(waiting *w, const settings *s, const char *what) {
+    *w = (waiting){.s = s, .what = what};
+}
+
+/* "1 min 20 s", rounded up, so that the last second is not "0 s". */
+static void duration_text(double seconds, char *text, size_t size) {
+    long long whole = (long long)seconds + 1;
+    if (whole < 60)
+        snprintf(text, size, "%lld s", whole);
+    else if (whole < 3600)
+        snprintf(text, size, "%lld min %lld s", whole / 60, whole % 60);
+    else
+        snprintf(text, size, "%lld h %lld min", whole / 3600, whole / 60 % 60);
+}
+
+/* What is left is judged by what it took so far; the first report, right after the first batch, starts the clock. */
+int waiting_report(const char *method, double done, void *user) {
+    waiting *w = user;
+    double now = seconds_now();
+    if (w->method != method || done <= w->done) *w = (waiting){w->s, w->what, method, now, done};
+    double rate = (done - w->done) / (now - w->start > 0 ? now - w->start : 1);
+    char left[64] = "";
+    if (rate > 0 && done < 1) {
+        char text[48];
+        duration_text((1 - done) / rate, text, sizeof text);
+        snprintf(left, sizeof left, ", %s left", text);
+    }
+    progress(w->s, "%s: %s %.0f %%%s", w->what, method, 100 * done, left);
+    return interrupted();
+}
+
+/* ---- previews ----------------------------------------------------------------------------------------------------------- */
+
 static int terminal_columns(void) {
     struct winsize size;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;

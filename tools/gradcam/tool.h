@@ -46,9 +46,11 @@ typedef struct settings {
     unsigned save;
     gcam_profile profile;
     gcam_dtype dtype;
-    gcam_kernels kernels; /* from the environment, GCAM_KERNELS */
-    double alpha, threshold;
+    gcam_kernels kernels;           /* from the environment, GCAM_KERNELS */
+    double alpha, threshold, noise; /* noise as the library takes it: 0 the method's own, negative none */
+    gcam_baseline baseline;
     long long seed, top, threads, height, width;
+    long long samples, window, stride; /* samples -1: as many as it takes */
     size_t max_memory;
     int show, no_exif, quiet, json;
 } settings;
@@ -135,6 +137,32 @@ double seconds_now(void);
 
 /* Makes every allocation of the library fail that would take more than `bytes` together. */
 void limit_memory(size_t bytes);
+/* Bytes that are left of the limit; 0 where there is none. */
+size_t memory_left(void);
+
+/* ---- what is asked of every photo -------------------------------------------------------------------------------------- */
+
+typedef struct request {
+    gcam_target *targets;
+    size_t target_count;
+} request;
+
+/* Targets and layers as the command line names them, checked against the model. An exit code. */
+int request_make(request *q, const engine *e, const settings *s);
+void request_free(request *q);
+/* The library's options, without progress; they borrow from both. */
+void request_options(gcam_explain_options *options, const request *q, const settings *s);
+
+/* ---- Ctrl-C -------------------------------------------------------------------------------------------------------------- */
+
+/* From here on a first SIGINT, SIGTERM or SIGHUP only asks to stop. */
+void interrupt_prepare(void);
+/* The session whose pass it ends; NULL: none. */
+void interrupt_session(gcam_session *session);
+/* Has anybody asked? */
+int interrupted(void);
+/* Ends the process by the signal that asked, if one did. */
+void interrupt_finish(void);
 
 /* ---- photos and what is written about them ----------------------------------------------------------------------------- */
 
@@ -196,6 +224,15 @@ char *result_path(const settings *s, const char *photo, const char *format, ...)
 /* A line on stderr that the next one replaces; only on a terminal, not with --quiet. NULL clears it. */
 void progress(const settings *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void progress_clear(void);
+/* Progress of methods that take many passes, for gcam_explain_options: begin before the call, pass `waiting` as the user. */
+typedef struct waiting {
+    const settings *s;
+    const char *what;   /* the photo */
+    const char *method; /* the last one that reported */
+    double start, done; /* when it began, and how far it was */
+} waiting;
+void waiting_begin(waiting *w, const settings *s, const char *what);
+int waiting_report(const char *method, double done, void *user);
 /* A preview of a picture on standard output. */
 int show_picture(const gcam_image *picture);
 /* "13.2 MB". Writes into `text` (at least 32 bytes) and returns it. */

@@ -1,0 +1,185 @@
+/* The options of sampled methods, as the command takes them: each reaches the library. Memory limits, progress and Ctrl-C. */
+#include "explain/explain.h"
+#include "gradcam.h"
+#include "support/ask.h"
+#include "support/command.h"
+#include "support/json_check.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+Suite *options_suite(void);
+
+/* ---- options ------------------------------------------------------------------------------------------------------------- */
+
+typedef struct option_case {
+    const char *method, *words;
+    gcam_explain_options options;
+} option_case;
+
+static const option_case option_cases[] = {
+    {"smoothgrad", "--samples 3 --noise 0.4 --seed 7", {.samples = 3, .noise = 0.4, .seed = 7}},
+    {"smoothgrad", "--samples 3 --noise 0", {.samples = 3, .noise = -1}},
+    {"integrated-gradients", "--samples 4 --baseline white", {.samples = 4, .baseline = GCAM_BASELINE_WHITE}},
+    {"integrated-gradients", "--samples 3 --baseline uniform", {.samples = 3, .baseline = GCAM_BASELINE_UNIFORM}},
+    {"gradientshap", "--samples 3 --baseline black", {.samples = 3, .baseline = GCAM_BASELINE_BLACK}},
+    {"occlusion", "--window 40 --stride 36", {.window = 40, .stride = 36}},
+    {"rise", "--samples 5 --seed 3", {.samples = 5, .seed = 3}},
+};
+
+/* The command's array is the library's, with the same options given in C. */
+START_TEST(options_reach_the_library) {
+    const option_case *c = &option_cases[_i];
+    process_result r =
+        command_shell("$G explain $D/shapes.png -m $M --method %s %s --save npy -o $D -q", c->method, c->words);
+    ck_assert_msg(r.exit_code == 0, "%s", r.err);
+    process_free(&r);
+    char path[160];
+    gcam_model *model = NULL;
+    gcam_session *session = NULL;
+    gcam_image *photo = NULL;
+    gcam_explanation *e = NULL;
+    gcam_tensor *found = NULL;
+    snprintf(path, sizeof path, "%s/shapes.safetensors", command_folder());
+    ck_assert_int_eq(gcam_model_load(&model, path, NULL), GCAM_OK);
+    snprintf(path, sizeof path, "%s/shapes.png", command_folder());
+    ck_assert_int_eq(gcam_image_load(&photo, path), GCAM_OK);
+    ck_assert_int_eq(gcam_session_create(&session, model, NULL), GCAM_OK);
+    gcam_explain_options options = c->options;
+    options.struct_size = sizeof options;
+    options.methods = &c->method, options.method_count = 1;
+    ck_assert_int_eq(gcam_explain(&e, session, photo, &options), GCAM_OK);
+    snprintf(path, sizeof path, "%s/shapes.1.%s.npy", command_folder(), c->method);
+    ck_assert_int_eq(gcam_npy_load(&found, path), GCAM_OK);
+    const gcam_tensor *wanted = gcam_explanation_raw(e);
+    double largest = gcam__max_abs(wanted->data, gcam_shape_count(&wanted->shape));
+    ck_assert(largest > 0 && gcam_shape_count(&found->shape) == gcam_shape_count(&wanted->shape));
+    for (int64_t i = 0; i < gcam_shape_count(&wanted->shape); i++)
+        ck_assert_double_eq_tol(found->data[i], wanted->data[i], 1e-4 * largest);
+    gcam_tensor_free(found);
+    gcam_explanation_free(e);
+    gcam_image_free(photo);
+    gcam_session_free(session);
+    gcam_model_free(model);
+}
+END_TEST
+
+static const struct {
+    const char *words, *sentence;
+} mistakes[] = {
+    {"--samples 0", "--samples: \"0\" is not a whole number from 1 to 1000000, nor auto"},
+    {"--samples many", "--samples: \"many\" is not a whole number"},
+    {"--noise -1", "--noise: \"-1\" is not a number from 0 up"},
+    {"--noise nan", "--noise: \"nan\" is not a number from 0 up"},
+    {"--baseline grey", "--baseline: \"grey\" is not one of zero, black, white, blur, uniform"},
+    {"--window 0", "--window: \"0\" is not a whole number from 1 to 16384"},
+    {"--stride 1.5", "--stride: \"1.5\" is not a whole number"},
+};
+
+START_TEST(options_are_checked) {
+    process_result r = command_shell("$G explain $D/shapes.png -m $M %s", mistakes[_i].words);
+    ck_assert_int_eq(r.exit_code, 2);
+    command_expect_contains(r.err, mistakes[_i].sentence, mistakes[_i].words);
+    process_free(&r);
+}
+END_TEST
+
+/* ---- memory --------------------------------------------------------------------------------------------------------------- */
+
+/* An allocator with a limit, and the most that was ever taken of it. */
+typedef struct purse {
+    size_t limit, used, peak;
+} purse;
+
+static void *take(size_t size, void *context) {
+    purse *p = context;
+    if (p->used + size > p->limit) return NULL;
+    p->used += size;
+    p->peak = p->used > p->peak ? p->used : p->peak;
+    return aligned_alloc(16, (size + 15) / 16 * 16);
+}
+
+static void give(void *block, size_t size, void *context) {
+    free(block);
+    ((purse *)context)->used -= size;
+}
+
+/* SmoothGrad of a small network under `limit` bytes; -1 if they do not suffice. */
+static int64_t smooth(purse *p, size_t limit, float *out) {
+    *p = (purse){.limit = SIZE_MAX};
+    gcam_allocator_set(&(gcam_allocator){take, give, p});
+    tiny t;
+    tiny_convnet(&t, 3, 1, 1);
+    tiny_fill_input(&t, 5, -1, 1);
+    p->limit = limit;
+    const char *method = "smoothgrad";
+    gcam_explain_options options = {.samples = 40, .noise = 0.2, .methods = &method, .method_count = 1};
+    options.struct_size = sizeof options;
+    answers a;
+    gcam_status status = gcam_explain_tensor(&a.list, &a.count, t.session, t.input, 0, &options);
+    int64_t count = status == GCAM_OK ? raw_count(a, 0) : -1;
+    if (status != GCAM_OK) ck_assert_int_eq(status, GCAM_ERR_NOMEM);
+    for (int64_t i = 0; i < count; i++) out[i] = raw(a, 0)[i];
+    if (status == GCAM_OK) drop(a);
+    tiny_free(&t);
+    ck_assert_uint_eq(p->used, 0);
+    gcam_allocator_set(NULL);
+    return count;
+}
+
+/* Less memory than the batch that was chosen needs: it shrinks, and the bits stay. */
+START_TEST(batches_shrink_to_the_memory_there_is) {
+    purse p;
+    float all[192], few[192];
+    ck_assert_int_eq(smooth(&p, SIZE_MAX, all), 192);
+    size_t full = p.peak, least = 0;
+    for (size_t limit = full - 1; least == 0 && limit > 0; limit -= full / 16) {
+        if (smooth(&p, limit, few) < 0)
+            least = limit;
+        else
+            ck_assert_int_eq(memcmp(all, few, sizeof all), 0);
+        if (limit < full / 16) break;
+    }
+    ck_assert_msg(least < full * 2 / 3, "%zu bytes of %zu did not suffice", least, full);
+}
+END_TEST
+
+START_TEST(the_command_keeps_to_its_limit) {
+    command_expect_exit(
+        0, "$G explain $D/shapes.png -m $M --method integrated-gradients --samples 9 --save npy -o $D/a -q "
+           "&& $G explain $D/shapes.png -m $M --method integrated-gradients --samples 9 --save npy -o $D/b "
+           "-q --max-memory 8M && cmp $D/a/*.npy $D/b/*.npy");
+}
+END_TEST
+
+/* ---- stopping ------------------------------------------------------------------------------------------------------------- */
+
+/* The signal ends the process, but not before its JSON is whole; no file is left, finished or not. */
+START_TEST(a_signal_ends_it_cleanly) {
+    process_result r =
+        command_shell("mkdir $D/stop; cp $D/shapes.png $D/z.png; $G explain $D/shapes.png $D/z.png -m $M --method rise "
+                      "--samples 1000000 -o $D/stop --json & sleep 0.5; kill -TERM $!; wait $!; "
+                      "code=$?; ls -A $D/stop; exit $code");
+    ck_assert_int_eq(r.exit_code, 128 + 15);
+    ck_assert_msg(json_is_valid(r.out), "%s", r.out);
+    ck_assert_ptr_nonnull(json_find(r.out, "photos.0.error", NULL));
+    ck_assert_ptr_null(json_find(r.out, "photos.1", NULL));
+    command_expect_contains(r.err, "canceled", "kill -TERM");
+    process_free(&r);
+}
+END_TEST
+
+Suite *options_suite(void) {
+    Suite *suite = suite_create("options");
+    TCase *tcase = tcase_create("options");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_unchecked_fixture(tcase, command_folder_make, command_folder_remove);
+    tcase_add_loop_test(tcase, options_reach_the_library, 0, (int)(sizeof option_cases / sizeof *option_cases));
+    tcase_add_loop_test(tcase, options_are_checked, 0, (int)(sizeof mistakes / sizeof *mistakes));
+    tcase_add_test(tcase, batches_shrink_to_the_memory_there_is);
+    tcase_add_test(tcase, the_command_keeps_to_its_limit);
+    tcase_add_test(tcase, a_signal_ends_it_cleanly);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
