@@ -98,6 +98,9 @@ static const conv_case conv_cases[] = {
     {1, 1, 25, 260, 3, 3, 3, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1},   /* more than one tile */
     {1, 150, 6, 6, 130, 3, 3, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1},  /* more than one block of rows and channels */
     {1, 130, 15, 14, 70, 1, 1, {1, 1}, {0, 0}, {0, 0}, {1, 1}, 1}, /* */
+    {5, 17, 13, 11, 35, 3, 3, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1},  /* tiles and columns across images */
+    {2, 9, 33, 37, 21, 3, 3, {1, 1}, {1, 1}, {0, 0}, {1, 1}, 1},   /* more than one block of tiles */
+    {3, 20, 19, 23, 200, 3, 3, {2, 2}, {1, 1}, {0, 0}, {1, 1}, 1}, /* more than one block of filters */
 };
 enum { CONV_CASES = sizeof conv_cases / sizeof conv_cases[0] };
 
@@ -164,15 +167,17 @@ static void check_forward(const gcam__compute *compute, gcam__conv_algorithm alg
 static void check_backward(const gcam__compute *compute, gcam__conv_algorithm algorithm, const conv_problem *m,
                            const void *prepared, const char *what) {
     const gcam__conv *g = &m->g;
-    void *scratch = block((int64_t)gcam__conv_backward_scratch(compute, g, algorithm), 1);
+    size_t of_data = gcam__conv_backward_scratch(compute, g, algorithm);
+    size_t of_weights = gcam__conv_weights_scratch(compute, g, algorithm);
+    void *scratch = block((int64_t)(of_data > of_weights ? of_data : of_weights), 1);
     float *dx = block(m->x_count, sizeof *dx);
     gcam__conv_backward_data(compute, g, algorithm, m->dy, m->w, prepared, dx, scratch);
     check_close(dx, m->dx, m->x_count, what);
     float *dw = gcam__calloc((size_t)m->w_count, sizeof *dw), *db = gcam__calloc((size_t)g->k, sizeof *db);
-    gcam__conv_backward_weights(compute, g, m->x, m->dy, dw, db, scratch);
+    gcam__conv_backward_weights(compute, g, algorithm, m->x, m->dy, dw, db, scratch);
     check_close(dw, m->dw, m->w_count, what);
     check_close(db, m->db, g->k, what);
-    gcam__conv_backward_weights(compute, g, m->x, m->dy, dw, NULL, scratch); /* adds */
+    gcam__conv_backward_weights(compute, g, algorithm, m->x, m->dy, dw, NULL, scratch); /* adds */
     for (int64_t i = 0; i < m->w_count; i++) dw[i] *= 0.5f;
     check_close(dw, m->dw, m->w_count, what);
     gcam__free(db);
@@ -200,6 +205,8 @@ static void run_conv(const gcam__compute *compute, const conv_problem *m, gcam__
     size_t forward = gcam__conv_forward_scratch(compute, g, algorithm);
     size_t backward = gcam__conv_backward_scratch(compute, g, algorithm),
            bytes = forward > backward ? forward : backward;
+    size_t of_weights = gcam__conv_weights_scratch(compute, g, algorithm);
+    bytes = bytes > of_weights ? bytes : of_weights;
     void *scratch = block((int64_t)bytes, 1), *prepared = NULL;
     size_t prepared_bytes = gcam__conv_prepared_bytes(compute, g, algorithm);
     if (prepared_bytes) prepared = block((int64_t)prepared_bytes, 1);
@@ -208,7 +215,7 @@ static void run_conv(const gcam__compute *compute, const conv_problem *m, gcam__
     gcam__conv_backward_data(compute, g, algorithm, m->dy, m->w, prepared, out + m->y_count, scratch);
     float *dw = out + m->y_count + m->x_count;
     memset(dw, 0, (size_t)m->w_count * sizeof *dw);
-    gcam__conv_backward_weights(compute, g, m->x, m->dy, dw, NULL, scratch);
+    gcam__conv_backward_weights(compute, g, algorithm, m->x, m->dy, dw, NULL, scratch);
     gcam__free(prepared);
     gcam__free(scratch);
 }

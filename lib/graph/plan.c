@@ -185,12 +185,13 @@ static void extend_views(const gcam_network *network, const gcam__forward_plan *
     }
 }
 
-/* A place for node i's scratch, alive at one step only: it lies where values of other steps lie. `seeds` 0: forward. */
+/* A place for node i's scratch, alive at one step only: it lies where values of other steps lie. `backward`: as in layer.h. */
 static gcam_status add_scratch(span_list *list, int step, const gcam__node *node, const gcam_shape *shapes, int i,
-                               const gcam__compute *compute, int64_t seeds, gcam_shape *in, size_t *target) {
+                               const gcam__compute *compute, int backward, int64_t seeds, gcam_shape *in,
+                               size_t *target) {
     if (!node->layer.op->scratch_bytes) return GCAM_OK;
     gather_shapes(node, shapes, in);
-    size_t bytes = node->layer.op->scratch_bytes(compute, &node->layer, in, &shapes[i], seeds > 0, seeds ? seeds : 1);
+    size_t bytes = node->layer.op->scratch_bytes(compute, &node->layer, in, &shapes[i], backward, seeds);
     return bytes ? add_span(list, step, step, bytes, target) : GCAM_OK;
 }
 
@@ -200,7 +201,7 @@ static gcam_status collect_forward(span_list *list, gcam__forward_plan *plan, co
     for (int i = 0; i < network->count; i++) {
         const gcam__node *node = &network->nodes[i];
         if (!plan->needed[i]) continue;
-        GCAM_TRY(add_scratch(list, i, node, shapes, i, compute, 0, in, &plan->scratch[i]));
+        GCAM_TRY(add_scratch(list, i, node, shapes, i, compute, 0, 1, in, &plan->scratch[i]));
         if (root[i] == i) GCAM_TRY(add_span(list, i, last[i], bytes_of(&shapes[i], 1), &plan->activation[i]));
         if (!node->layer.op->aux_bytes || !is_passed(network, request, plan, i)) continue;
         gather_shapes(node, shapes, in);
@@ -294,7 +295,8 @@ static gcam_status collect_backward(span_list *list, gcam__backward_plan *plan, 
                 partial += gcam__plan_round(bytes_of(&shapes[node->inputs[k]], plan->seeds));
         if (partial) GCAM_TRY(add_span(list, count - 1 - i, count - 1 - i, partial, &plan->partial[i]));
         if (gcam__plan_passes(network, request, needed, plan->below, i))
-            GCAM_TRY(add_scratch(list, count - 1 - i, node, shapes, i, compute, plan->seeds, in, &plan->scratch[i]));
+            GCAM_TRY(add_scratch(list, count - 1 - i, node, shapes, i, compute, request->parameters ? 2 : 1,
+                                 plan->seeds, in, &plan->scratch[i]));
     }
     return GCAM_OK;
 }

@@ -32,11 +32,11 @@ static int64_t images(const gcam__compute *compute, const gcam__conv *conv) {
     return compute->deterministic ? 1 : conv->n;
 }
 
-/* Multiplications of F(m x m, 3 x 3) per channel and filter: tiles in whole panels of nr columns. */
+/* Multiplications of F(m x m, 3 x 3) per channel and filter: tiles in whole vectors. */
 static int64_t winograd_work(const gcam__compute *compute, const gcam__conv *conv, int m) {
     int64_t tiles = images(compute, conv) * gcam__ceil_div(conv->p, m) * gcam__ceil_div(conv->q, m);
-    int64_t nr = gcam__simd_for(compute)->nr;
-    return (m + 2) * (m + 2) * gcam__ceil_div(tiles, nr) * nr;
+    int64_t width = gcam__simd_for(compute)->width;
+    return (m + 2) * (m + 2) * gcam__ceil_div(tiles, width) * width;
 }
 
 /* F(4x4) has 36 weights a filter to F(2x2)'s 16. Where they leave the cache, reading them counts: over small pictures (VGG's
@@ -93,13 +93,48 @@ void gcam__conv_forward(const gcam__compute *compute, const gcam__conv *conv, gc
 size_t gcam__conv_backward_scratch(const gcam__compute *compute, const gcam__conv *conv,
                                    gcam__conv_algorithm algorithm) {
     const gcam__conv_method *method = methods[algorithm];
-    size_t data = method->backward_scratch ? method->backward_scratch(compute, conv) : 0;
-    size_t weights = gcam__conv_weights_scratch(compute, conv);
-    return data > weights ? data : weights;
+    return method->backward_scratch ? method->backward_scratch(compute, conv) : 0;
 }
 
 void gcam__conv_backward_data(const gcam__compute *compute, const gcam__conv *conv, gcam__conv_algorithm algorithm,
                               const float *dy, const float *w, const void *prepared, float *dx, void *scratch) {
     gcam__conv_call call = {compute, conv, dy, w, prepared, NULL, dx, scratch};
     methods[algorithm]->backward_data(&call);
+}
+
+size_t gcam__conv_weights_scratch(const gcam__compute *compute, const gcam__conv *conv,
+                                  gcam__conv_algorithm algorithm) {
+    const gcam__conv_method *method = methods[algorithm];
+    return method->weights_scratch ? method->weights_scratch(compute, conv) : 0;
+}
+
+typedef struct bias_job {
+    const gcam__conv *conv;
+    const float *dy;
+    float *db;
+} bias_job;
+
+static void bias_unit(void *context, int64_t k, int worker) {
+    (void)worker;
+    enum { SUMS = 8 };
+    const bias_job *job = context;
+    int64_t pixels = job->conv->p * job->conv->q;
+    double sum[SUMS] = {0}, total = 0;
+    for (int64_t i = 0; i < job->conv->n; i++) {
+        const float *dy = job->dy + (i * job->conv->k + k) * pixels;
+        int64_t j = 0;
+        for (; j + SUMS <= pixels; j += SUMS)
+            for (int l = 0; l < SUMS; l++) sum[l] += dy[j + l];
+        for (; j < pixels; j++) sum[0] += dy[j];
+    }
+    for (int l = 0; l < SUMS; l++) total += sum[l];
+    job->db[k] += (float)total;
+}
+
+void gcam__conv_backward_weights(const gcam__compute *compute, const gcam__conv *conv, gcam__conv_algorithm algorithm,
+                                 const float *x, const float *dy, float *dw, float *db, void *scratch) {
+    gcam__conv_weights_call call = {compute, conv, x, dy, dw, scratch};
+    methods[algorithm]->backward_weights(&call);
+    bias_job job = {conv, dy, db};
+    if (db) gcam__parallel(compute->pool, conv->k, bias_unit, &job);
 }

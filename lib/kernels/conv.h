@@ -15,6 +15,14 @@ typedef struct gcam__conv_call {
     float *scratch;
 } gcam__conv_call;
 
+/* The gradient of the weights, added to dw. */
+typedef struct gcam__conv_weights_call {
+    const gcam__compute *compute;
+    const gcam__conv *conv;
+    const float *x, *dy;
+    float *dw, *scratch;
+} gcam__conv_weights_call;
+
 typedef struct gcam__conv_method {
     const char *name;
     size_t (*prepared_bytes)(const gcam__compute *compute, const gcam__conv *conv); /* NULL: 0 */
@@ -23,6 +31,8 @@ typedef struct gcam__conv_method {
     void (*forward)(const gcam__conv_call *call);
     size_t (*backward_scratch)(const gcam__compute *compute, const gcam__conv *conv); /* NULL: 0 */
     void (*backward_data)(const gcam__conv_call *call);
+    size_t (*weights_scratch)(const gcam__compute *compute, const gcam__conv *conv); /* NULL: 0 */
+    void (*backward_weights)(const gcam__conv_weights_call *call);
 } gcam__conv_method;
 
 extern const gcam__conv_method gcam__conv_im2col;
@@ -39,7 +49,9 @@ int gcam__conv_is_winograd(const gcam__conv *conv);
 /* Backward through the column matrix, with the weights as the im2col algorithm prepares them. */
 void gcam__conv_columns_backward(const gcam__conv_call *call);
 size_t gcam__conv_columns_backward_scratch(const gcam__compute *compute, const gcam__conv *conv);
-size_t gcam__conv_weights_scratch(const gcam__compute *compute, const gcam__conv *conv);
+/* Gradient of the weights through the column matrix. */
+void gcam__conv_columns_weights(const gcam__conv_weights_call *call);
+size_t gcam__conv_columns_weights_scratch(const gcam__compute *compute, const gcam__conv *conv);
 
 /* ---- im2col: column j = (image, p, q), row (c, r, s), value x[c][p stride - pad + r dilation][...] or 0 outside ------------- */
 

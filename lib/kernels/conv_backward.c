@@ -1,18 +1,10 @@
-/* Gradients of a convolution through the column matrix: dcolumns = Wt dy, added up into dx where they came from (col2im), and
- * dW = dy columns^t. A unit of work owns what it writes and runs over images and tiles in order, so sums have one order. */
+/* Gradient of a convolution's input through the column matrix: dcolumns = Wt dy, added up into dx where they came from (col2im).
+ * A unit of work owns what it writes and runs over images and tiles in order, so sums have one order. */
 #include "kernels/conv.h"
 
 #include <string.h>
 
-enum {
-    TILE = 96,
-    BLOCK_ROWS = 144,
-    BLOCK_DEPTH = 288,
-    ROWS_OF_DW = 64,
-    WEIGHTS_TILE = 192,
-    MIN_UNITS = 4,
-    MIN_PANELS = 8
-};
+enum { TILE = 96, BLOCK_ROWS = 144, BLOCK_DEPTH = 288, MIN_UNITS = 4, MIN_PANELS = 8 };
 
 typedef struct backward_job {
     const gcam__conv_call *call;
@@ -137,79 +129,5 @@ void gcam__conv_columns_backward(const gcam__conv_call *call) {
 
 size_t gcam__conv_columns_backward_scratch(const gcam__compute *compute, const gcam__conv *conv) {
     backward_job job = plan(compute, conv);
-    return (size_t)(gcam__pool_threads(compute->pool) * job.worker_floats) * sizeof(float);
-}
-
-/* ---- gradient of the weights ------------------------------------------------------------------------------------------- */
-
-typedef struct weights_job {
-    const gcam__compute *compute;
-    const gcam__conv *conv;
-    const float *x, *dy;
-    float *dw, *db, *scratch;
-    int64_t k, c, channels, channel_blocks, row_blocks, worker_floats;
-} weights_job;
-
-static weights_job plan_weights(const gcam__compute *compute, const gcam__conv *conv) {
-    weights_job job = {.compute = compute, .conv = conv, .k = conv->k / conv->groups, .c = conv->c / conv->groups};
-    int64_t area = conv->r * conv->s;
-    job.channels = gcam__min(job.c, gcam__max(1, BLOCK_ROWS / area));
-    job.channel_blocks = gcam__ceil_div(job.c, job.channels);
-    job.row_blocks = gcam__ceil_div(job.k, ROWS_OF_DW);
-    job.worker_floats = gcam__ceil_div(job.channels * area * WEIGHTS_TILE, 16) * 16;
-    return job;
-}
-
-static void weights_unit(void *context, int64_t index, int worker) {
-    const weights_job *job = context;
-    const gcam__conv *conv = job->conv;
-    int64_t rows = index % job->row_blocks, rest = index / job->row_blocks, block = rest % job->channel_blocks;
-    int64_t group = rest / job->channel_blocks, pixels = conv->p * conv->q, area = conv->r * conv->s;
-    int64_t c0 = block * job->channels, c1 = gcam__min(c0 + job->channels, job->c),
-            row = group * job->k + rows * ROWS_OF_DW;
-    gcam__gemm_call g = {.m = gcam__min(ROWS_OF_DW, job->k - rows * ROWS_OF_DW),
-                         .n = (c1 - c0) * area,
-                         .lda = pixels,
-                         .b = job->scratch + worker * job->worker_floats,
-                         .ldb = WEIGHTS_TILE,
-                         .transpose_b = 1,
-                         .c = job->dw + row * job->c * area + c0 * area,
-                         .ldc = job->c * area,
-                         .accumulate = 1};
-    for (int64_t i = 0; i < conv->n; i++)
-        for (int64_t first = 0; first < pixels; first += WEIGHTS_TILE) {
-            gcam__column_tile columns;
-            g.k = gcam__min(WEIGHTS_TILE, pixels - first);
-            g.a = job->dy + (i * conv->k + row) * pixels + first;
-            gcam__column_tile_set(&columns, conv, i * pixels + first, (int)g.k, WEIGHTS_TILE);
-            gcam__im2col(gcam__simd_for(job->compute), conv, &columns, job->x + group * job->c * conv->h * conv->w, c0,
-                         c1, g.n, (float *)g.b);
-            gcam__gemm_serial(job->compute, &g);
-        }
-}
-
-static void bias_unit(void *context, int64_t k, int worker) {
-    (void)worker;
-    const weights_job *job = context;
-    const gcam__conv *conv = job->conv;
-    int64_t pixels = conv->p * conv->q;
-    double sum = 0;
-    for (int64_t i = 0; i < conv->n; i++) {
-        const float *dy = job->dy + (i * conv->k + k) * pixels;
-        for (int64_t j = 0; j < pixels; j++) sum += dy[j];
-    }
-    job->db[k] += (float)sum;
-}
-
-void gcam__conv_backward_weights(const gcam__compute *compute, const gcam__conv *conv, const float *x, const float *dy,
-                                 float *dw, float *db, void *scratch) {
-    weights_job job = plan_weights(compute, conv);
-    job.x = x, job.dy = dy, job.dw = dw, job.db = db, job.scratch = scratch;
-    gcam__parallel(compute->pool, conv->groups * job.channel_blocks * job.row_blocks, weights_unit, &job);
-    if (db) gcam__parallel(compute->pool, conv->k, bias_unit, &job);
-}
-
-size_t gcam__conv_weights_scratch(const gcam__compute *compute, const gcam__conv *conv) {
-    weights_job job = plan_weights(compute, conv);
     return (size_t)(gcam__pool_threads(compute->pool) * job.worker_floats) * sizeof(float);
 }

@@ -141,10 +141,50 @@ static size_t backward_scratch(const gcam__compute *compute, const gcam__conv *c
     return has_flipped_form(conv) ? scratch_of(compute, &flipped) : 0;
 }
 
+/* ---- gradient of the weights ----------------------------------------------------------------------------------------------- */
+
+enum { MAX_TAPS = 256 }; /* sums of one filter that fit the stack */
+
+typedef struct weights_job {
+    const gcam__conv_weights_call *call;
+    depthwise_job plan;
+} weights_job;
+
+static void weights_unit(void *context, int64_t k, int worker) {
+    const weights_job *job = context;
+    const gcam__conv *conv = job->call->conv;
+    int64_t c = k / (conv->k / conv->c), taps = conv->r * conv->s;
+    double sums[MAX_TAPS] = {0};
+    float *strip = job->call->scratch + worker * job->plan.worker_floats;
+    gcam__depthwise d = {.conv = conv, .phase = job->plan.phase, .rows = job->plan.rows, .strip = strip};
+    d.linear = strip + job->plan.strip_floats;
+    for (int64_t i = 0; i < conv->n; i++) {
+        d.x = job->call->x + (i * conv->c + c) * conv->h * conv->w;
+        job->plan.simd->depthwise_weights(&d, job->call->dy + (i * conv->k + k) * conv->p * conv->q, sums);
+    }
+    for (int64_t i = 0; i < taps; i++) job->call->dw[k * taps + i] += (float)sums[i];
+}
+
+/* Larger filters go through the column matrix. */
+static void backward_weights(const gcam__conv_weights_call *call) {
+    if (call->conv->r * call->conv->s > MAX_TAPS) {
+        gcam__conv_columns_weights(call);
+        return;
+    }
+    weights_job job = {call, plan(call->compute, call->conv)};
+    gcam__parallel(call->compute->pool, call->conv->k, weights_unit, &job);
+}
+
+static size_t weights_scratch(const gcam__compute *compute, const gcam__conv *conv) {
+    return conv->r * conv->s > MAX_TAPS ? gcam__conv_columns_weights_scratch(compute, conv) : scratch_of(compute, conv);
+}
+
 const gcam__conv_method gcam__conv_depthwise = {
     .name = "depthwise",
     .forward_scratch = scratch_of,
     .forward = forward,
     .backward_scratch = backward_scratch,
     .backward_data = backward_data,
+    .weights_scratch = weights_scratch,
+    .backward_weights = backward_weights,
 };

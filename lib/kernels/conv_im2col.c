@@ -224,4 +224,6 @@ const gcam__conv_method gcam__conv_im2col = {
     .forward = forward,
     .backward_scratch = gcam__conv_columns_backward_scratch,
     .backward_data = gcam__conv_columns_backward,
+    .weights_scratch = gcam__conv_columns_weights_scratch,
+    .backward_weights = gcam__conv_columns_weights,
 };

@@ -34,6 +34,18 @@ static void backward_data(const gcam__conv_call *call) {
     gcam__conv_im2col.backward_data(&flat_call);
 }
 
+static size_t weights_scratch(const gcam__compute *compute, const gcam__conv *conv) {
+    gcam__conv flat = gcam__flatten_conv(conv);
+    return gcam__conv_columns_weights_scratch(compute, &flat);
+}
+
+static void backward_weights(const gcam__conv_weights_call *call) {
+    gcam__conv flat = gcam__flatten_conv(call->conv);
+    gcam__conv_weights_call flat_call = *call;
+    flat_call.conv = &flat;
+    gcam__conv_columns_weights(&flat_call);
+}
+
 const gcam__conv_method gcam__conv_pointwise = {
     .name = "pointwise",
     .prepared_bytes = prepared_bytes,
@@ -42,4 +54,6 @@ const gcam__conv_method gcam__conv_pointwise = {
     .forward = forward,
     .backward_scratch = backward_scratch,
     .backward_data = backward_data,
+    .weights_scratch = weights_scratch,
+    .backward_weights = backward_weights,
 };

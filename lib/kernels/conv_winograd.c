@@ -8,7 +8,7 @@
  *
  * The gradient of the input is the same computation on dy with K and C exchanged and flipped filters. Flipping exchanges
  * elements of U, exchanging K and C is what micro_transposed reads: the prepared weights are the forward's. */
-#include "kernels/conv.h"
+#include "kernels/winograd.h"
 
 enum {
     PRIVATE_FLOATS = 80000, /* V of one unit: 320 kB */
@@ -98,24 +98,31 @@ static winograd_job plan(const gcam__compute *compute, const gcam__conv *conv, i
 
 /* ---- input -------------------------------------------------------------------------------------------------------------- */
 
+void gcam__winograd_transform(const gcam__winograd_grid *grid, gcam__winograd_fn transform, const float *plane,
+                              int64_t first, int64_t count, int64_t room, float *v, int64_t stride) {
+    for (int64_t done = 0, length; done < count; done += length) {
+        int64_t tile = first + done, image = tile / (grid->x * grid->y), x = tile % grid->x;
+        length = gcam__min(gcam__min(count - done, grid->x - x), GCAM__WINOGRAD_RUN);
+        gcam__winograd_input in = {.plane = plane + image * grid->image,
+                                   .h = grid->h,
+                                   .w = grid->w,
+                                   .top = tile / grid->x % grid->y * grid->m - grid->pad[0],
+                                   .left = x * grid->m - grid->pad[1],
+                                   .tiles = (int)length,
+                                   .room = (int)gcam__min(room - done, 1 << 20),
+                                   .v = v + done,
+                                   .stride = stride};
+        transform(&in);
+    }
+}
+
 /* Tiles first .. first + count - 1 of channel c, to columns 0 .. of row c of v. */
 static void transform_channel(const winograd_job *job, int64_t c, int64_t first, int64_t count, float *v) {
     const gcam__conv *g = &job->g;
-    int64_t per_image = job->tiles_x * job->tiles_y;
-    for (int64_t done = 0, length; done < count; done += length) {
-        int64_t tile = first + done, image = tile / per_image, x = tile % job->tiles_x;
-        length = gcam__min(gcam__min(count - done, job->tiles_x - x), GCAM__WINOGRAD_RUN);
-        gcam__winograd_input in = {.plane = job->x + (image * g->c + c) * g->h * g->w,
-                                   .h = g->h,
-                                   .w = g->w,
-                                   .top = tile % per_image / job->tiles_x * job->m - g->pad[0],
-                                   .left = x * job->m - g->pad[1],
-                                   .tiles = (int)length,
-                                   .room = (int)gcam__min(job->ldv - done, 1 << 20),
-                                   .v = v + c * job->ldv + done,
-                                   .stride = job->v_stride};
-        job->simd->winograd_input[job->which](&in);
-    }
+    int64_t plane = g->h * g->w;
+    gcam__winograd_grid grid = {job->tiles_x, job->tiles_y, g->h, g->w, {g->pad[0], g->pad[1]}, g->c * plane, job->m};
+    gcam__winograd_transform(&grid, job->simd->winograd_input[job->which], job->x + c * plane, first, count, job->ldv,
+                             v + c * job->ldv, job->v_stride);
 }
 
 /* Rows that only fill the depth up to a multiple of mr. */
@@ -138,10 +145,12 @@ static const float *element_of(const winograd_job *job, int e) {
 static void multiply_depth(const winograd_job *job, const float *u, int64_t row, int64_t rows, const float *v,
                            int64_t tiles, int64_t l, int64_t k, float *products) {
     const gcam__simd *simd = job->simd;
-    gcam__tile tile = {.ldc = job->ldp, .rows = simd->mr, .cols = simd->nr, .accumulate = l > 0};
+    gcam__tile tile = {.ldc = job->ldp, .accumulate = l > 0};
     v += l * job->ldv;
     for (int64_t j = 0; j < tiles; j += simd->nr)
         for (int64_t i = 0; i < rows; i += simd->mr) {
+            tile.rows = (int)gcam__min(simd->mr, rows - i);
+            tile.cols = tiles - j <= simd->width ? simd->width : simd->nr; /* whole vectors, which nothing overwrites */
             tile.c = products + i * job->ldp + j;
             if (job->transposed)
                 simd->micro_transposed(k, u + (row + i) * simd->mr + l * job->u_channels, job->u_channels * simd->mr,
@@ -302,6 +311,12 @@ int gcam__conv_is_winograd(const gcam__conv *conv) {
     static void backward##m(const gcam__conv_call *c) {                                                             \
         call(c, m, 1);                                                                                              \
     }                                                                                                               \
+    static size_t weights_scratch##m(const gcam__compute *compute, const gcam__conv *conv) {                        \
+        return gcam__winograd_weights_scratch(compute, conv, m);                                                    \
+    }                                                                                                               \
+    static void backward_weights##m(const gcam__conv_weights_call *c) {                                             \
+        gcam__winograd_weights(c, m);                                                                               \
+    }                                                                                                               \
     const gcam__conv_method gcam__conv_winograd##m = {                                                              \
         .name = "winograd" #m,                                                                                      \
         .prepared_bytes = prepared_bytes##m,                                                                        \
@@ -310,6 +325,8 @@ int gcam__conv_is_winograd(const gcam__conv *conv) {
         .forward = forward##m,                                                                                      \
         .backward_scratch = backward_scratch##m,                                                                    \
         .backward_data = backward##m,                                                                               \
+        .weights_scratch = weights_scratch##m,                                                                      \
+        .backward_weights = backward_weights##m,                                                                    \
     }
 
 WINOGRAD(2);

@@ -76,3 +76,55 @@ static void depthwise(const gcam__depthwise *d) {
             depthwise_strip(d, p, end, g->r, g->s);
     }
 }
+
+/* ---- gradient of the weights ----------------------------------------------------------------------------------------------- */
+
+/* Adds one row's products of dy (zero beyond the outputs, in whole vectors) and the window's rows, for taps r0 .. and s0 .. */
+INLINE void depthwise_taps(const gcam__depthwise *d, const float *rows, const float *dy, vec *sum, int64_t r_count,
+                           int64_t s0, int64_t s_count) {
+    const gcam__conv *g = d->conv;
+    int64_t stride = g->stride[1];
+    for (int64_t q = 0; q < g->q; q += VECTOR_WIDTH) {
+        vec gradient = load(dy + q);
+        EACH (r, r_count) {
+            const float *row = rows + r * g->dilation[0] * stride * d->phase + q;
+            EACH (s, s_count) {
+                int64_t column = (s0 + s) * g->dilation[1], f = stride == 1 ? 0 : column % stride;
+                sum[r * s_count + s] += gradient * load(row + f * d->phase + (stride == 1 ? column : column / stride));
+            }
+        }
+    }
+}
+
+/* Taps r0 .. r0 + r_count - 1, s0 .. s0 + s_count - 1 over the strip of output rows p0 .. p1 - 1. */
+INLINE void depthwise_block(const gcam__depthwise *d, const float *dy, double *sums, int64_t p0, int64_t p1, int64_t r0,
+                            int64_t s0, int64_t r_count, int64_t s_count) {
+    const gcam__conv *g = d->conv;
+    int64_t row = g->stride[1] * d->phase;
+    vec sum[9];
+    EACH (i, r_count * s_count) sum[i] = splat(0);
+    for (int64_t p = p0; p < p1; p++) {
+        int64_t whole = gcam__ceil_div(g->q, VECTOR_WIDTH) * VECTOR_WIDTH;
+        memcpy(d->linear, dy + p * g->q, (size_t)g->q * sizeof *dy);
+        memset(d->linear + g->q, 0, (size_t)(whole - g->q) * sizeof *dy);
+        const float *rows = d->strip + ((p - p0) * g->stride[0] + r0 * g->dilation[0]) * row;
+        depthwise_taps(d, rows, d->linear, sum, r_count, s0, s_count);
+    }
+    for (int64_t i = 0; i < r_count * s_count; i++)
+        for (int l = 0; l < VECTOR_WIDTH; l++) sums[(r0 + i / s_count) * g->s + s0 + i % s_count] += (double)sum[i][l];
+}
+
+static void depthwise_weights(const gcam__depthwise *d, const float *dy, double *sums) {
+    const gcam__conv *g = d->conv;
+    int64_t row = g->stride[1] * d->phase;
+    for (int64_t p = 0; p < g->p; p += d->rows) {
+        int64_t end = gcam__min(p + d->rows, g->p), h0 = p * g->stride[0] - g->pad[0];
+        int64_t count = (end - p - 1) * g->stride[0] + (g->r - 1) * g->dilation[0] + 1;
+        for (int64_t i = 0; i < count; i++) depthwise_load(d, h0 + i, d->strip + i * row);
+        if (g->r == 3 && g->s == 3) {
+            depthwise_block(d, dy, sums, p, end, 0, 0, 3, 3);
+            continue;
+        }
+        for (int64_t i = 0; i < g->r * g->s; i++) depthwise_block(d, dy, sums, p, end, i / g->s, i % g->s, 1, 1);
+    }
+}

@@ -25,6 +25,11 @@ void gcam__pack_b(const gcam__simd *simd, int64_t k, int64_t n, const float *b, 
     int nr = simd->nr;
     for (int64_t j0 = 0; j0 < n; j0 += nr) {
         int64_t cols = gcam__min(nr, n - j0);
+        if (row_stride == 1) {
+            simd->pack_transposed(b + j0 * column_stride, column_stride, (int)cols, k, packed);
+            packed += k * nr;
+            continue;
+        }
         for (int64_t l = 0; l < k; l++, packed += nr) {
             const float *from = b + l * row_stride + j0 * column_stride;
             for (int64_t j = 0; j < cols; j++) packed[j] = from[j * column_stride];

@@ -86,16 +86,17 @@ void gcam__conv_forward(const gcam__compute *compute, const gcam__conv *conv, gc
                         const float *x, const float *w, const void *prepared, const gcam__epilogue *epilogue, float *y,
                         void *scratch);
 
-/* Bytes of scratch for either backward function; `algorithm` is the forward's. */
+/* Bytes of scratch for the gradients of the input and of the weights; `algorithm` is the forward's. */
 size_t gcam__conv_backward_scratch(const gcam__compute *compute, const gcam__conv *conv,
                                    gcam__conv_algorithm algorithm);
+size_t gcam__conv_weights_scratch(const gcam__compute *compute, const gcam__conv *conv, gcam__conv_algorithm algorithm);
 /* dx = the adjoint of the convolution applied to dy (overwrites dx). `algorithm` and `prepared` are the forward's: the same
  * prepared weights serve both directions. */
 void gcam__conv_backward_data(const gcam__compute *compute, const gcam__conv *conv, gcam__conv_algorithm algorithm,
                               const float *dy, const float *w, const void *prepared, float *dx, void *scratch);
 /* dw += x * dy and db += sum dy (db may be NULL). Sums run in a fixed order. */
-void gcam__conv_backward_weights(const gcam__compute *compute, const gcam__conv *conv, const float *x, const float *dy,
-                                 float *dw, float *db, void *scratch);
+void gcam__conv_backward_weights(const gcam__compute *compute, const gcam__conv *conv, gcam__conv_algorithm algorithm,
+                                 const float *x, const float *dy, float *dw, float *db, void *scratch);
 
 /* ---- pooling ------------------------------------------------------------------------------------------------------------ */
 

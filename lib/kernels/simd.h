@@ -5,6 +5,10 @@
 
 #include "kernels/kernels.h"
 
+/* Distance of neighbouring rows of an unpacked A, and how many columns they have at most: a constant for the addressing, and no
+ * multiple of large powers of two, so that rows do not fall into the same cache set. */
+enum { GCAM__STRIPE = 272, GCAM__STRIPE_COLUMNS = 256 };
+
 /* Where a product of one row panel and one column panel goes. */
 typedef struct gcam__tile {
     float *c;
@@ -80,6 +84,10 @@ typedef struct gcam__simd {
      * i of mr x mr values (one line of mr per row of the tile) begins at a + i * block. */
     void (*micro_transposed)(int64_t k, const float *a, int64_t block, const float *b, int64_t ldb,
                              const gcam__tile *tile);
+    /* The same with rows of `a` as they are, GCAM__STRIPE apart. */
+    void (*micro_stripes)(int64_t k, const float *a, const float *b, int64_t ldb, const gcam__tile *tile);
+    /* to[l * nr + i] = from[i * ld + l] for i < rows (at most nr), 0 for the others, for all l < count: one panel of B. */
+    void (*pack_transposed)(const float *from, int64_t ld, int rows, int64_t count, float *to);
 
     /* out[i * 4 + j] = w row j . x row i, for 4 rows of w and `rows` (1 to 3) rows of x. */
     void (*dot)(int64_t count, const float *w, int64_t ldw, const float *x, int64_t ldx, int rows, float *out);
@@ -92,6 +100,8 @@ typedef struct gcam__simd {
     void (*col2im_run)(const gcam__conv *conv, const gcam__run_of_columns *run, const float *from, int64_t channels,
                        int nr, float *dx);
     void (*depthwise)(const gcam__depthwise *d);
+    /* sums[r * S + s] += the plane's gradient of each tap; dy instead of y, bias and relu unused. */
+    void (*depthwise_weights)(const gcam__depthwise *d, const float *dy, double *sums);
     void (*max_row)(const gcam__max_row *row);
 
     /* Winograd's transforms, [0] for F(2x2, 3x3) and [1] for F(4x4, 3x3). */
@@ -99,6 +109,10 @@ typedef struct gcam__simd {
     void (*winograd_output[2])(const gcam__winograd_output *out);
     /* `rows` (1 to mr) filters of 3 x 3, row_stride apart, to element e of row i at u[e * stride + i]; rows up to mr are zero. */
     void (*winograd_filter[2])(const float *w, int64_t row_stride, int rows, float *u, int64_t stride);
+    /* The gradient of the weights: tiles of m x m of dy to their elements (the input's struct, tiles m apart, none overlapping);
+     * and element e of filter i at u[e * stride + i], for i < count <= width, to gradients that are added at dw + i * step. */
+    void (*winograd_gradient[2])(const gcam__winograd_input *in);
+    void (*winograd_filter_gradient[2])(const float *u, int64_t stride, int count, float *dw, int64_t step);
 } gcam__simd;
 
 extern const gcam__simd gcam__simd_plain;

@@ -28,6 +28,32 @@ INLINE void transform_input(const vec *d, vec *t, int m) {
     t[5] = d[1] + d[5] - 2.5f * d[3];
 }
 
+/* t = A y, the transpose of the output's transform */
+INLINE void transform_gradient(const vec *y, vec *t, int m) {
+    t[0] = y[0], t[m + 1] = y[m - 1];
+    if (m == 2) {
+        t[1] = y[0] + y[1], t[2] = y[0] - y[1];
+        return;
+    }
+    vec even_a = y[0] + 0.5f * y[2], odd_a = ROOT_HALF * y[1] + 0.5f * ROOT_HALF * y[3];
+    vec even_b = y[0] + 2 * y[2], odd_b = ROOT_TWO * y[1] + 2 * ROOT_TWO * y[3];
+    t[1] = even_a + odd_a, t[2] = even_a - odd_a;
+    t[3] = even_b + odd_b, t[4] = even_b - odd_b;
+}
+
+/* g = Gt t, the transpose of the filter's transform */
+INLINE void transform_filter_gradient(const vec *t, vec *g, int m) {
+    vec sum_a = t[1] + t[2], difference = t[1] - t[2];
+    if (m == 2) {
+        g[0] = t[0] + 0.5f * sum_a, g[1] = 0.5f * difference, g[2] = t[3] + 0.5f * sum_a;
+        return;
+    }
+    vec sum_b = t[3] + t[4];
+    g[0] = t[0] + 2 / 3.0f * sum_a + 1 / 3.0f * sum_b;
+    g[1] = 2 / 3.0f * ROOT_HALF * (difference + t[3] - t[4]);
+    g[2] = t[5] + 1 / 3.0f * sum_a + 2 / 3.0f * sum_b;
+}
+
 /* t = G g */
 INLINE void transform_filter(const vec *g, vec *t, int m) {
     t[0] = g[0], t[m + 1] = g[2];
@@ -167,6 +193,58 @@ static void filter_panel2(const float *w, int64_t row_stride, int rows, float *u
 }
 static void filter_panel4(const float *w, int64_t row_stride, int rows, float *u, int64_t stride) {
     filter_panel(w, row_stride, rows, u, stride, 4);
+}
+
+/* ---- gradient of the weights ----------------------------------------------------------------------------------------------- */
+
+/* Tiles of m x m of dy to their (m + 2) x (m + 2) elements. */
+INLINE void gradient_run(const gcam__winograd_input *in, int m) {
+    float phase[4][4][RUN_LANES];
+    EACH (i, m) load_phases(in, in->top + i, phase[i], m);
+    for (int lane = 0; lane < in->tiles; lane += VECTOR_WIDTH) {
+        vec half[6][4], d[4], t[6];
+        EACH (j, m) {
+            EACH (i, m) d[i] = load(&phase[i][j][lane]);
+            transform_gradient(d, t, m);
+            EACH (i, m + 2) half[i][j] = t[i];
+        }
+        EACH (i, m + 2) {
+            transform_gradient(half[i], t, m);
+            float *v = in->v + i * (m + 2) * in->stride + lane;
+            EACH (j, m + 2) store_lanes(v + j * in->stride, t[j], in->room - lane);
+        }
+    }
+}
+
+static void gradient_run2(const gcam__winograd_input *in) {
+    gradient_run(in, 2);
+}
+static void gradient_run4(const gcam__winograd_input *in) {
+    gradient_run(in, 4);
+}
+
+/* Gradients of transformed filters, element e of filter i at u[e * stride + i], to those of `count` filters of 3 x 3. */
+INLINE void filter_gradient(const float *u, int64_t stride, int count, float *dw, int64_t step, int m) {
+    vec half[3][6], t[6], g[3];
+    EACH (j, m + 2) {
+        EACH (i, m + 2) t[i] = load(u + (i * (m + 2) + j) * stride);
+        transform_filter_gradient(t, g, m);
+        EACH (r, 3) half[r][j] = g[r];
+    }
+    float out[9][VECTOR_WIDTH];
+    EACH (r, 3) {
+        transform_filter_gradient(half[r], g, m);
+        EACH (s, 3) store(out[r * 3 + s], g[s]);
+    }
+    for (int i = 0; i < count; i++, dw += step)
+        for (int j = 0; j < 9; j++) dw[j] += out[j][i];
+}
+
+static void filter_gradient2(const float *u, int64_t stride, int count, float *dw, int64_t step) {
+    filter_gradient(u, stride, count, dw, step, 2);
+}
+static void filter_gradient4(const float *u, int64_t stride, int count, float *dw, int64_t step) {
+    filter_gradient(u, stride, count, dw, step, 4);
 }
 
 /* ---- output -------------------------------------------------------------------------------------------------------------- */

@@ -81,7 +81,7 @@ static size_t scratch_bytes(const gcam__compute *compute, const gcam__layer *lay
     gcam__conv g = geometry(layer, in, in->dim[0]);
     gcam__conv_algorithm algorithm = gcam__conv_choose(compute, &g);
     if (!backward) return gcam__conv_forward_scratch(compute, &g, algorithm);
-    size_t one = gcam__conv_backward_scratch(compute, &g, algorithm); /* weights: one seed after the other */
+    size_t one = backward > 1 ? gcam__conv_weights_scratch(compute, &g, algorithm) : 0; /* one seed after the other */
     g.n *= seeds;
     size_t all = gcam__conv_backward_scratch(compute, &g, algorithm);
     return one > all ? one : all;
@@ -112,9 +112,11 @@ static void forward(const gcam__run *run) {
 static void weight_gradients(const gcam__run *run, gcam_tensor *dw, gcam_tensor *db) {
     const gcam_shape *in = &run->in_shape[0];
     gcam__conv g = geometry(run->layer, in, in->dim[0]);
+    gcam__conv_algorithm algorithm = gcam__conv_choose(run->compute, &g);
     for (int64_t s = 0; s < run->seeds; s++)
-        gcam__conv_backward_weights(run->compute, &g, run->in[0]->data, run->dout->data + s * g.n * g.k * g.p * g.q,
-                                    dw->data, db ? db->data : NULL, run->scratch);
+        gcam__conv_backward_weights(run->compute, &g, algorithm, run->in[0]->data,
+                                    run->dout->data + s * g.n * g.k * g.p * g.q, dw->data, db ? db->data : NULL,
+                                    run->scratch);
 }
 
 static void backward(const gcam__run *run) {

@@ -79,8 +79,8 @@ static size_t scratch_bytes(const gcam__compute *compute, const gcam__layer *lay
     (void)out;
     gcam__conv g = geometry(layer, in);
     gcam__conv_algorithm algorithm = gcam__conv_choose(compute, &g);
-    size_t one = gcam__conv_backward_scratch(compute, &g, algorithm);
-    if (!backward) return one;
+    if (!backward) return gcam__conv_backward_scratch(compute, &g, algorithm);
+    size_t one = backward > 1 ? gcam__conv_weights_scratch(compute, &g, algorithm) : 0;
     g.n *= seeds;
     size_t all = gcam__conv_forward_scratch(compute, &g, algorithm);
     return one > all ? one : all;
@@ -129,8 +129,8 @@ static void backward(const gcam__run *run) {
     gcam__conv g = geometry(run->layer, &run->in_shape[0]);
     gcam__conv_algorithm algorithm = gcam__conv_choose(run->compute, &g);
     for (int64_t s = 0; run->dweight && s < run->seeds; s++)
-        gcam__conv_backward_weights(run->compute, &g, run->dout->data + s * g.n * g.c * g.h * g.w, run->in[0]->data,
-                                    run->dweight[WEIGHT]->data, NULL, run->scratch);
+        gcam__conv_backward_weights(run->compute, &g, algorithm, run->dout->data + s * g.n * g.c * g.h * g.w,
+                                    run->in[0]->data, run->dweight[WEIGHT]->data, NULL, run->scratch);
     if (run->dweight && run->dweight[BIAS])
         gcam__for_items(run->compute, g.c, run->seeds * g.n * g.h * g.w, bias_gradient, run);
     if (!run->din[0]) return;

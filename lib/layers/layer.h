@@ -75,7 +75,8 @@ struct gcam__op {
     int (*weight_shape)(const gcam__layer *layer, const gcam_shape *in, int which, gcam_shape *shape);
     /* Multiply-adds. NULL: 0. */
     int64_t (*multiplies)(const gcam__layer *layer, const gcam_shape *in, const gcam_shape *out);
-    /* Sizes; NULL functions mean 0. `backward` tells which pass the scratch is for; `seeds` is G (1 in forward). */
+    /* Sizes; NULL functions mean 0. `backward` tells which pass the scratch is for: 0 forward, 1 backward, 2 backward with
+     * gradients of weights; `seeds` is G (1 in forward). */
     size_t (*aux_bytes)(const gcam__layer *layer, const gcam_shape *in, const gcam_shape *out);
     size_t (*scratch_bytes)(const gcam__compute *compute, const gcam__layer *layer, const gcam_shape *in,
                             const gcam_shape *out, int backward, int64_t seeds);

@@ -75,7 +75,7 @@ static void make_blocks(trial *t, const gcam_shape *out) {
     if (op->aux_bytes) t->aux = new_block(op->aux_bytes(layer, t->in_shape, out));
     for (int back = 0; op->scratch_bytes && back < 2; back++)
         t->scratch[back] =
-            new_block(op->scratch_bytes(&t->compute, layer, t->in_shape, out, back, back ? t->seeds : 1));
+            new_block(op->scratch_bytes(&t->compute, layer, t->in_shape, out, back ? 2 : 0, back ? t->seeds : 1));
     if (!op->prepared_bytes) return;
     t->prepared = new_block(op->prepared_bytes(&t->compute, layer, t->in_shape, out));
     op->prepare(&t->compute, layer, t->in_shape, out, t->prepared);

@@ -1,6 +1,6 @@
 /* `make bench-kernels`: the machine's limits (fused multiply-adds, memory) and the speed of every layer shape of some networks.
  *
- *   bench_kernels [--threads N] [--kernels auto|blas|plain] [--net NAME] [--seconds S] [--batch N] [--algorithm NAME] [--backward 0|1]
+ *   bench_kernels [--threads N] [--kernels auto|blas|plain] [--net NAME] [--seconds S] [--batch N] [--algorithm NAME] [--backward 0|1|2]
  *     [--clock wall|cpu]
  *
  * Each figure is the best of many short runs, because a shared machine only ever adds time. GFLOP/s counts the multiplications
@@ -55,6 +55,12 @@ static const layer_shape shapes[] = {
     {"mobilenet", 24, 56, 144, 1, 1, 0, 1, 2},    {"mobilenet", 144, 56, 144, 3, 1, 1, 144, 1},
     {"mobilenet", 144, 56, 24, 1, 1, 0, 1, 1},    {"mobilenet", 384, 14, 384, 3, 1, 1, 384, 4},
     {"mobilenet", 960, 7, 960, 3, 1, 1, 960, 3},  {"mobilenet", 320, 7, 1280, 1, 1, 0, 1, 1},
+    {"training", 3, 64, 24, 3, 1, 1, 1, 1},       {"training", 24, 64, 48, 3, 2, 1, 1, 1},
+    {"training", 24, 64, 24, 3, 1, 1, 1, 1},      {"training", 48, 32, 48, 3, 1, 1, 1, 1},
+    {"training", 48, 32, 96, 3, 2, 1, 1, 1},      {"training", 96, 16, 96, 3, 1, 1, 1, 1},
+    {"training", 192, 16, 192, 3, 1, 1, 1, 1},    {"training", 96, 32, 192, 3, 2, 1, 1, 1},
+    {"training", 96, 32, 96, 1, 1, 0, 1, 1},      {"training", 192, 16, 96, 1, 1, 0, 1, 1},
+    {"training", 48, 32, 96, 1, 2, 0, 1, 1},      {"training", 48, 32, 48, 3, 1, 1, 48, 1},
 };
 enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
@@ -156,7 +162,7 @@ typedef struct layer_run {
     const settings *s;
     gcam__conv g;
     gcam__conv_algorithm algorithm;
-    float *x, *w, *bias, *y;
+    float *x, *w, *bias, *y, *dw;
     void *prepared, *scratch;
 } layer_run;
 
@@ -169,6 +175,16 @@ static void run_forward(void *context) {
 static void run_backward(void *context) {
     layer_run *l = context;
     gcam__conv_backward_data(&l->s->compute, &l->g, l->algorithm, l->y, l->w, l->prepared, l->x, l->scratch);
+}
+
+static void run_weights(void *context) {
+    layer_run *l = context;
+    gcam__conv_backward_weights(&l->s->compute, &l->g, l->algorithm, l->x, l->y, l->dw, l->bias, l->scratch);
+}
+
+static void run_prepare(void *context) {
+    layer_run *l = context;
+    gcam__conv_prepare(&l->s->compute, &l->g, l->algorithm, l->w, l->prepared);
 }
 
 static gcam__conv conv_of(const layer_shape *t, int64_t batch) {
@@ -199,21 +215,29 @@ static double print_layer(const settings *s, const layer_shape *t, limit *limits
     l.w = need_floats(l.g.k * l.g.c / l.g.groups * l.g.r * l.g.s);
     l.bias = need_floats(l.g.k);
     l.y = need_floats(l.g.n * l.g.k * l.g.p * l.g.q);
-    l.scratch = need(forward > backward ? forward : backward);
+    l.dw = need_floats(l.g.k * l.g.c / l.g.groups * l.g.r * l.g.s);
+    size_t weights_bytes = s->backward > 1 ? gcam__conv_weights_scratch(&s->compute, &l.g, l.algorithm) : 0;
+    size_t most = forward > backward ? forward : backward;
+    l.scratch = need(most > weights_bytes ? most : weights_bytes);
     l.prepared = need(gcam__conv_prepared_bytes(&s->compute, &l.g, l.algorithm));
     gcam__conv_prepare(&s->compute, &l.g, l.algorithm, l.w, l.prepared);
     double flops = 2.0 * (double)(l.g.n * l.g.k * l.g.p * l.g.q * (l.g.c / l.g.groups) * l.g.r * l.g.s);
-    double time = INFINITY, back = INFINITY, peak = 0;
+    double time = INFINITY, back = INFINITY, weights = INFINITY, prepare = INFINITY, peak = 0;
     for (int i = 0; i < 4; i++) {
         peak = fmax(peak, peak_of(limits, s->seconds / 16));
         time = fmin(time, best_time(run_forward, &l, s->seconds / 4));
         if (s->backward) back = fmin(back, best_time(run_backward, &l, s->seconds / 4));
+        if (s->backward > 1) weights = fmin(weights, best_time(run_weights, &l, s->seconds / 4));
+        if (s->backward > 1) prepare = fmin(prepare, best_time(run_prepare, &l, s->seconds / 16));
     }
     printf("%-10s %4d x%4d -> %4d  %2dx%-2d /%d  %-10s x%d  %8.3f ms %6.0f GF/s %4.0f %% of %3.0f   back %8.3f ms "
-           "%6.0f GF/s\n",
+           "%6.0f GF/s",
            t->net, t->c, t->side, t->k, t->kernel, t->kernel, t->stride, gcam__conv_algorithm_name(l.algorithm),
            t->times, time * 1e3, flops / time / 1e9, flops / time / 1e7 / peak, peak, back * 1e3, flops / back / 1e9);
-    void *blocks[] = {l.x, l.w, l.bias, l.y, l.scratch, l.prepared};
+    if (s->backward > 1)
+        printf("   dW %8.3f ms %6.0f GF/s   preparing %.3f ms", weights * 1e3, flops / weights / 1e9, prepare * 1e3);
+    printf("\n");
+    void *blocks[] = {l.x, l.w, l.bias, l.y, l.dw, l.scratch, l.prepared};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) gcam__free(blocks[i]);
     *backward_total += back * t->times;
     return time * t->times;
@@ -286,8 +310,9 @@ int main(int argc, char **argv) {
     int threads = 0;
     s.compute.isa = gcam__cpu_isa();
     if (!parse(&s, argc, argv, &threads)) {
-        fprintf(stderr, "usage: bench_kernels [--threads N] [--kernels auto|blas|plain] [--net NAME] [--batch N]\n"
-                        "                     [--seconds S] [--algorithm NAME] [--backward 0|1] [--clock wall|cpu]\n");
+        fprintf(stderr,
+                "usage: bench_kernels [--threads N] [--kernels auto|blas|plain] [--net NAME] [--batch N]\n"
+                "                     [--seconds S] [--algorithm NAME] [--backward 0|1|2] [--clock wall|cpu]\n");
         return 2;
     }
     if (gcam__pool_create(&s.compute.pool, threads) != GCAM_OK) return 1;
