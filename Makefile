@@ -179,7 +179,7 @@ $(TEST_COMMANDS): $(BUILD)/tests/gradcam-%: $(BUILD)/obj/%.embedded.o $(TOOL_OBJ
 demo: all $(SHAPES)
 	@sh tools/demo/demo.sh $(BUILD)
 
-test: all $(SHAPES) $(TEST_COMMANDS) $(BUILD)/tests/runner
+test: all $(SHAPES) $(TEST_COMMANDS) $(BUILD)/tools/eval_default $(BUILD)/tests/runner
 	GCAM_BUILD=$(BUILD) GCAM_SANITIZE=$(SANITIZE) CC='$(CC)' $(BUILD)/tests/runner
 
 lint: all
@@ -275,6 +275,7 @@ help:
 	@echo 'make fuzz         libFuzzer on every reader of files, FUZZ_SECONDS=60 each (needs clang)'
 	@echo 'make parity       numbers beside PyTorch (needs python3-torch)'
 	@echo 'make bench        times and memory, beside PyTorch where it is installed'
+	@echo 'make eval-default accuracy and grid pointing game of the built-in network (needs DATA=../shared)'
 	@echo 'make format       clang-format over all sources'
 	@echo 'make docs         reference manual by doxygen, $(BUILD)/docs/html'
 	@echo 'make install      to PREFIX=$(PREFIX), below DESTDIR'
@@ -284,5 +285,5 @@ help:
 	@echo
 	@echo 'Variables: CC CFLAGS LDFLAGS PREFIX DESTDIR DEFAULT_MODEL=FILE SANITIZE=address,undefined WITH_BLAS=auto|yes|no WITH_JPEG=auto|yes|no V=1'
 
--include tools/bench/bench.mk tools/parity/parity.mk tests/fuzz/fuzz.mk tests/cross/cross.mk
+-include tools/eval/eval.mk tools/bench/bench.mk tools/parity/parity.mk tests/fuzz/fuzz.mk tests/cross/cross.mk
 -include $(LIB_OBJECTS:.o=.d) $(TOOL_OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d)
