@@ -74,7 +74,7 @@ Q := $(if $(V),,@)
 say = @printf '  %-8s %s\n' $(1) $(2)
 
 .DEFAULT_GOAL := all
-.PHONY: all lib demo test lint check asan tsan valgrind format docs install uninstall showconfig clean help
+.PHONY: all lib demo demo-shapes test lint check asan tsan valgrind format docs install uninstall showconfig clean help
 all: lib $(COMMAND) $(EXAMPLES)
 lib: $(STATIC) $(SHARED)
 
@@ -159,7 +159,8 @@ $(BUILD)/tests/runner: $(TEST_OBJECTS) $(STATIC)
 
 # Draws the demo's pictures and writes its small model; the tests of the command use them too.
 SHAPES := $(BUILD)/demo/shapes
-$(SHAPES): tools/demo/shapes.c $(STATIC)
+MONTAGE := $(BUILD)/demo/montage
+$(SHAPES) $(MONTAGE): $(BUILD)/demo/%: tools/demo/%.c $(STATIC)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=c11 $(WARNINGS) $(CFLAGS) $(SANITIZE_FLAGS) -Iinclude $(LDFLAGS) -o $@ $< $(STATIC) $(LIBS)
@@ -176,10 +177,14 @@ $(BUILD)/obj/bare.embedded.o: tools/gradcam/default_model.S
 $(TEST_COMMANDS): $(BUILD)/tests/gradcam-%: $(BUILD)/obj/%.embedded.o $(TOOL_OBJECTS) $(STATIC)
 	$(link_command)
 
-demo: all $(SHAPES)
-	@sh tools/demo/demo.sh $(BUILD)
+# PHOTO is also a variable of make bench, which gives it a value of its own.
+demo: all $(SHAPES) $(MONTAGE)
+	@sh tools/demo/demo.sh $(BUILD) $(if $(filter file undefined,$(origin PHOTO)),,$(PHOTO))
 
-test: all $(SHAPES) $(TEST_COMMANDS) $(BUILD)/tools/eval_default $(BUILD)/tests/runner
+demo-shapes: all $(SHAPES)
+	@sh tools/demo/shapes.sh $(BUILD)
+
+test: all $(SHAPES) $(MONTAGE) $(TEST_COMMANDS) $(BUILD)/tools/eval_default $(BUILD)/tests/runner
 	GCAM_BUILD=$(BUILD) GCAM_SANITIZE=$(SANITIZE) CC='$(CC)' $(BUILD)/tests/runner
 
 lint: all
@@ -266,7 +271,8 @@ clean:
 
 help:
 	@echo 'make              library, command and examples, below $(BUILD)/'
-	@echo 'make demo         a small network and a drawn picture, explained; says what to look at'
+	@echo 'make demo         two photos explained by the built-in network (PHOTO=FILE: one of your own); says what to look at'
+	@echo 'make demo-shapes  the same with a drawn picture and a network whose answer is known'
 	@echo 'make test         all tests (under a minute)'
 	@echo 'make lint         format, rooms, static analysis, symbols and their documentation, sizes'
 	@echo 'make check        test and lint'

@@ -1,5 +1,5 @@
-/* The house itself: the linters can fail, public headers stand alone, and what `make install` writes can be used.
- * The checks are shell scripts in tests/scripts; each prints what was wrong. */
+/* The house itself: the linters can fail, public headers stand alone, and what `make install` writes can be used, the demo
+ * finds its photos. The checks are shell scripts in tests/scripts; each prints what was wrong. */
 #include "support/process.h"
 
 #include <check.h>
@@ -33,6 +33,11 @@ START_TEST(installed_library_is_usable) {
 }
 END_TEST
 
+START_TEST(demo_finds_its_photos) {
+    expect_script_passes("demo");
+}
+END_TEST
+
 Suite *house_suite(void) {
     Suite *suite = suite_create("house");
     TCase *tcase = tcase_create("scripts");
@@ -40,6 +45,7 @@ Suite *house_suite(void) {
     tcase_add_test(tcase, lint_can_fail);
     tcase_add_test(tcase, headers_stand_alone);
     tcase_add_test(tcase, installed_library_is_usable);
+    tcase_add_test(tcase, demo_finds_its_photos);
     suite_add_tcase(suite, tcase);
     return suite;
 }

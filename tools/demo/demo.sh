@@ -1,24 +1,47 @@
 #!/bin/sh
-# make demo: a drawn picture explained by a network whose right answer is known.
-#   sh tools/demo/demo.sh build
+# make demo: real photos, explained by the network that the command carries.
+#   sh tools/demo/demo.sh build [PHOTO...]
+# Without a network in the command, or where the photos cannot be had, the drawn shapes take their place.
 set -eu
 
 build=$1
+shift
+gradcam=$build/bin/gradcam
 folder=$build/demo
-"$folder/shapes" "$folder"
-"$build/bin/gradcam" explain "$folder/shapes.png" -m "$folder/shapes.safetensors" --class disc,"upright stripes" \
-    --method gradcam,counterfactual,guided-gradcam -o "$folder"
-"$build/bin/gradcam" localize "$folder/shapes.png" -m "$folder/shapes.safetensors" --class disc,"upright stripes" -o "$folder"
+methods=gradcam,counterfactual,guided-gradcam
+
+if ! "$gradcam" doctor --json | grep -q '"built_in": "'; then
+    echo 'This build carries no network for photos (weights/photos11.safetensors is absent), so here are drawn shapes.'
+    exec sh tools/demo/shapes.sh "$build"
+fi
+if [ $# -gt 0 ]; then
+    "$gradcam" explain "$@" --method "$methods" -o "$folder"
+    cat <<END
+
+What to look at: the sheets named above, in $folder/.
+  Grad-CAM          where the network found its answer
+  Counterfactual    what speaks against it; dark where nothing does
+  Guided Grad-CAM   the pixels that count there
+The network knows eleven classes only ($gradcam inspect); with a larger one: $gradcam explain PHOTO -m CHECKPOINT.pth
+END
+    exit
+fi
+if ! sh tools/demo/photos.sh "$folder/photos"; then
+    echo 'Here are drawn shapes instead; make demo PHOTO=FILE explains a photo of your own.'
+    exec sh tools/demo/shapes.sh "$build"
+fi
+cp "$folder/photos/dog.jpg" "$folder/photos/cat.png" "$folder"
+"$folder/montage" "$folder/dog_and_cat.png" 300 "$folder/dog.jpg" "$folder/cat.png"
+"$gradcam" explain "$folder/dog_and_cat.png" --size 128x352 --class dog,cat --method "$methods" -o "$folder"
+"$gradcam" explain "$folder/dog.jpg" "$folder/cat.png" --class dog,cat --method "$methods" -o "$folder"
 
 cat <<END
 
-What to look at: $folder/shapes.sheet.png
-The picture shows a bright disc (lower left) and a patch of upright stripes (upper right); the network's weights are set by
-hand, so what it must see is known.
-  Grad-CAM of "disc"            lights up on the disc, and nowhere on the stripes
-  Counterfactual of "disc"      lights up on the stripes: they speak against a disc
-  Grad-CAM of "upright stripes" lights up on the stripes; its counterfactual on the disc
-  Guided Grad-CAM               the pixels: the surface of the disc, the edges of the stripes, each for its class alone
-The network sees the middle square only; the dimmed margins of the overlays are what it never saw.
-Try your own: $build/bin/gradcam explain PHOTO -m CHECKPOINT.pth
+What to look at: $folder/dog_and_cat.sheet.png, then $folder/dog.sheet.png and $folder/cat.sheet.png
+One network, one photo, two questions: where is the dog, and where is the cat?
+  Grad-CAM of "dog"         lights up on the dog; of "cat", on the cat
+  Counterfactual of "dog"   lights up on what speaks against a dog: the cat; and the other way round
+  Guided Grad-CAM           the pixels that count there: muzzle and coat, eyes and whiskers
+The dimmed margins of the overlays are what the network never saw.
+Try your own: make demo PHOTO=FILE, or with a larger network: $gradcam explain PHOTO -m CHECKPOINT.pth
 END
