@@ -50,6 +50,7 @@ static void max_plane(const pool_job *job, int64_t plane) {
         range rows = max_rows(g, p);
         gcam__max_row row = {.x = job->x + plane * g->h * g->w,
                              .w = g->w,
+                             .cells = g->h * g->w,
                              .begin = rows.begin,
                              .end = rows.end,
                              .row_step = g->dilation[0],

@@ -66,7 +66,7 @@ typedef struct gcam__depthwise {
 /* One output row of max pooling over one plane. */
 typedef struct gcam__max_row {
     const float *x;
-    int64_t w;                                /* columns of the plane */
+    int64_t w, cells;                         /* columns of the plane, and all its cells */
     int64_t begin, end, row_step;             /* its rows that the windows cover */
     int64_t kernel, stride, pad, column_step; /* along the row */
     int64_t q;                                /* outputs */

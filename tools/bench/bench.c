@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { MAX_ROUNDS = 16, MAX_CELLS = 256 };
+enum { MAX_ROUNDS = 16 };
 
 typedef struct {
     const char *folder, *photo, *net, *bin;
@@ -46,7 +46,8 @@ static engine engines[] = {
 };
 enum { OURS, PYTORCH, ENGINES = sizeof engines / sizeof *engines };
 
-static const char *const nets[] = {"vgg16", "alexnet", "squeezenet1_1"};
+static const char *const nets[] = {"vgg16",    "alexnet",  "squeezenet1_1", "googlenet",
+                                   "resnet18", "resnet50", "mobilenet_v2",  "densenet121"};
 enum { NETS = sizeof nets / sizeof *nets };
 
 /* What is timed. `picture` is a whole process: start, load, explain, write. */

@@ -6,8 +6,8 @@ SECONDS ?= 1.5
 PHOTO   ?= $(wildcard $(DATA)/photos/cat_dog_640.jpg)
 NET     ?=
 BENCH   := $(BUILD)/bench
-BENCH_LISTS := tools/bench/vgg16.tensors tests/golden/alexnet.tensors tests/golden/squeezenet1_1.tensors
-BENCH_MODELS := $(foreach f,$(BENCH_LISTS),$(BENCH)/$(shell basename $(f) .tensors).safetensors)
+BENCH_NETS := vgg16 alexnet squeezenet1_1 googlenet resnet18 resnet50 mobilenet_v2 densenet121
+BENCH_MODELS := $(patsubst %,$(BENCH)/%.safetensors,$(or $(NET),$(BENCH_NETS)))
 
 $(BUILD)/tools/bench_worker: $(BUILD)/obj/tools/bench/worker.o $(BUILD)/obj/tests/support/generator.o $(STATIC)
 	@mkdir -p $(@D)
@@ -19,13 +19,10 @@ $(BUILD)/tools/bench: $(BUILD)/obj/tools/bench/bench.o $(BUILD)/obj/tools/bench/
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^
 
-define bench_model_rule
-$(BENCH)/$(shell basename $(1) .tensors).safetensors: $(1) | $(BUILD)/tools/bench_worker
-	@mkdir -p $$(@D)
-	$$(call say,MAKE,$$@)
-	$$(Q)$(BUILD)/tools/bench_worker make $$< $$@
-endef
-$(foreach f,$(BENCH_LISTS),$(eval $(call bench_model_rule,$(f))))
+$(BENCH)/%.safetensors: | $(BUILD)/tools/bench_worker
+	@mkdir -p $(@D)
+	$(call say,MAKE,$@)
+	$(Q)$(BUILD)/tools/bench_worker make $* $@
 
 .PHONY: bench
 bench: all $(BUILD)/tools/bench $(BUILD)/tools/bench_worker $(BENCH_MODELS)

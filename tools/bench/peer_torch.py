@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 import torchvision
 
-LAYER = {"alexnet": "features.11", "vgg16": "features.29", "squeezenet1_1": "features.12"}
+LAYER = {"alexnet": "features.11", "vgg16": "features.29", "squeezenet1_1": "features.12", "googlenet": "inception5b",
+         "resnet18": "layer4", "resnet50": "layer4", "mobilenet_v2": "features.18", "densenet121": "features.norm5"}
 
 
 def name_of(path):
@@ -33,8 +34,11 @@ def read_safetensors(path):
 
 
 def make_net(name, state):
-    net = getattr(torchvision.models, name)(weights=None)
-    net.load_state_dict(state)
+    options = {"aux_logits": False, "init_weights": False, "transform_input": True} if name == "googlenet" else {}
+    net = getattr(torchvision.models, name)(weights=None, **options)
+    missing = [key for key in net.load_state_dict(state, strict=False)[0] if not key.endswith("num_batches_tracked")]
+    if missing:
+        sys.exit(f"{name}: no {missing[0]}")
     for module in net.modules():
         if hasattr(module, "inplace"):
             module.inplace = False

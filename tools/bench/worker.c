@@ -2,7 +2,9 @@
  * three times) after one warm-up and prints "min_ms", "median_ms" and "runs", one a line. tools/bench/bench.c starts workers and
  * peers in turn and adds what it sees from outside: wall time and peak memory.
  *
- * `worker make LIST MODEL` writes a model file with the generator's weights for the tensors in LIST. */
+ * `worker make ARCH MODEL` writes a model file with the generator's weights for an architecture of the zoo. */
+#include "graph/network.h"
+#include "model/zoo/zoo.h"
 #include "support/generator.h"
 
 #include <stdio.h>
@@ -127,19 +129,41 @@ static int run_work(size_t index, char **argument) {
     return status != GCAM_OK;
 }
 
-/* Weights by way of a plain file of tensors, in which the loader finds the architecture, to a model file. */
-static gcam_status make_model(const char *list, const char *path) {
-    gcam_tensor_table *table = NULL;
-    gcam_model *model = NULL;
-    gcam_status status = generator_table(&table, 1, list);
+static gcam_status add_weight(void *user, int node, int which, const char *name, const gcam_shape *shape) {
+    (void)node, (void)which;
+    gcam_tensor *tensor = NULL;
+    gcam_status status = gcam_tensor_create(&tensor, shape);
     if (status) return status;
+    generator_fill(1, name, shape, tensor->data);
+    status = gcam_tensor_table_add(user, name, shape, tensor->data);
+    gcam_tensor_free(tensor);
+    return status;
+}
+
+static gcam_status write_table(const gcam_tensor_table *table, const char *path) {
     size_t count = gcam_tensor_table_count(table);
     gcam_tensor_entry *entries = calloc(count, sizeof *entries);
-    for (size_t i = 0; entries && i < count; i++) entries[i] = *gcam_tensor_table_at(table, i);
-    status = entries ? gcam_safetensors_write(path, entries, count, NULL, 0, GCAM_DTYPE_F32) : GCAM_ERR_NOMEM;
-    gcam_tensor_table_free(table);
+    if (!entries) return GCAM_ERR_NOMEM;
+    for (size_t i = 0; i < count; i++) entries[i] = *gcam_tensor_table_at(table, i);
+    gcam_status status = gcam_safetensors_write(path, entries, count, NULL, 0, GCAM_DTYPE_F32);
     free(entries);
-    if (!status) status = gcam_model_load(&model, path, NULL);
+    return status;
+}
+
+/* Generated weights for an architecture of the zoo, first as plain tensors, then as a model file. */
+static gcam_status make_model(const char *arch, const char *path) {
+    const gcam__arch *row = gcam__arch_find(arch);
+    gcam_builder *builder = NULL;
+    gcam_tensor_table *table = NULL;
+    gcam_model *model = NULL;
+    gcam_model_options options = {.struct_size = sizeof options, .arch = arch};
+    gcam_status status = row ? gcam__arch_build(&builder, row, NULL) : GCAM_ERR_NOT_FOUND;
+    if (!status) status = gcam_tensor_table_create(&table);
+    if (!status) status = gcam__network_each_weight(gcam__builder_network(builder), add_weight, table);
+    if (!status) status = write_table(table, path);
+    gcam_builder_free(builder);
+    gcam_tensor_table_free(table);
+    if (!status) status = gcam_model_load(&model, path, &options);
     if (!status) status = gcam_model_save(model, path, GCAM_DTYPE_F32);
     gcam_model_free(model);
     return status;
