@@ -190,6 +190,29 @@ GCAM_API gcam_status gcam_session_forward_inputs(gcam_session *s, const gcam_ten
  */
 GCAM_API gcam_status gcam_session_backward(gcam_session *s, const gcam_tensor *seed, gcam_rule rule);
 
+/** Asks that the next forward passes keep what a pass of relevance reads: every activation (1); or not (0, the default, and
+ * after gcam_session_unwatch_all()). */
+GCAM_API gcam_status gcam_session_watch_relevance(gcam_session *s, int on);
+
+/**
+ * Spreads `seed`, the relevance of the network's output (or for DEEPLIFT the target's gradient there), down to all watched layers by the
+ * rules of `how` (NULL: the defaults); gcam_session_gradient() then holds relevance, or DeepLIFT's multipliers. A batch normalisation
+ * directly behind a layer with weights is folded into it; inputs of a product that come from a sigmoid or its like are gates and
+ * get nothing. `reference` is a session that has run the reference input, for DEEPLIFT only (may be NULL otherwise).
+ * gcam_session_backward() with one of these rules does the same with that rule for all layers.
+ * Errors: STATE (no forward pass while relevance was watched), ARGUMENT, UNSUPPORTED (names the layer that the rules do not cover,
+ * before anything runs), and those of gcam_session_backward().
+ */
+GCAM_API gcam_status gcam_session_relevance(gcam_session *s, const gcam_tensor *seed, const gcam_relevance *how,
+                                            gcam_session *reference);
+/** How much relevance (sum of magnitudes) the last such pass dropped because a denominator was zero. */
+GCAM_API double gcam_session_relevance_lost(const gcam_session *s);
+/** Rules by name: "epsilon-gamma-box" (the default, also for NULL), "epsilon-plus", "epsilon-alpha2-beta1", "epsilon", "lrp-0",
+ * "gamma", "z-plus", "alpha2-beta1". Errors: NOT_FOUND. */
+GCAM_API gcam_status gcam_relevance_preset(gcam_relevance *out, const char *name);
+/** Name of a preset by position; NULL past the end. */
+GCAM_API const char *gcam_relevance_preset_name(size_t index);
+
 /** The network's output of the last forward pass; NULL before it. Borrowed until the next pass. */
 GCAM_API const gcam_tensor *gcam_session_output(const gcam_session *s);
 /** The same by position, for networks with several outputs; NULL past the end. */

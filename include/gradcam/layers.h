@@ -229,12 +229,39 @@ typedef struct gcam_resize_params {
     double cubic_a;      /**< default -0.75 */
 } gcam_resize_params;
 
-/** How backward treats a rectifier (METHODS: Simonyan 2014; Springenberg 2015; Zeiler & Fergus 2014). */
+/** How backward treats a layer. The first three carry a gradient and differ at activations alone; the others spread relevance
+ * over a layer's inputs in the shares that each had in its output. */
 typedef enum gcam_rule {
-    GCAM_RULE_GRADIENT = 0, /**< the derivative */
-    GCAM_RULE_GUIDED = 1,   /**< passes where input > 0 and gradient > 0 */
-    GCAM_RULE_DECONVNET = 2 /**< passes where gradient > 0 */
+    GCAM_RULE_GRADIENT = 0,  /**< the derivative (Simonyan et al. 2014) */
+    GCAM_RULE_GUIDED = 1,    /**< passes where input > 0 and gradient > 0 (Springenberg et al. 2015) */
+    GCAM_RULE_DECONVNET = 2, /**< passes where gradient > 0 (Zeiler & Fergus 2014) */
+    GCAM_RULE_EXCITATION, /**< a w+ p / sum a w+, a >= 0, no bias: marginal winning probability (Zhang et al. 2016) */
+    GCAM_RULE_CONTRAST,   /**< the same with w, minus the same with -w */
+    GCAM_RULE_EPSILON,    /**< LRP (Bach et al. 2015): q / (z + epsilon sgn z), q_ij = a_i w_ij, z_j = sum q_ij + b_j */
+    GCAM_RULE_GAMMA, /**< favours the terms of z's sign: (q + gamma q+) / (z + gamma sum q+) for z > 0 (Montavon et al. 2019) */
+    GCAM_RULE_ALPHA_BETA, /**< alpha q+ / sum q+ - beta q- / sum q-, beta = alpha - 1; alpha = 1 is the z+ rule */
+    GCAM_RULE_Z_BOX,      /**< for inputs within low .. high: x w - low w+ - high w- (Montavon et al. 2017) */
+    GCAM_RULE_W_SQUARE,   /**< w^2 / sum w^2 */
+    GCAM_RULE_FLAT,       /**< 1 / fan-in */
+    GCAM_RULE_DEEPLIFT    /**< multipliers against a reference pass, rescale rule (Shrikumar et al. 2017) */
 } gcam_rule;
+
+/** Which rule of relevance each layer with weights follows, and the rules' numbers. All of one family: EXCITATION and CONTRAST, or
+ * DEEPLIFT, or the others (LRP). Layers without weights follow their family. A field left at zero means its default. */
+typedef struct gcam_relevance {
+    gcam_rule
+        first; /**< layers with weights that read the input itself; default: as the others, or Z_BOX where all are left out */
+    gcam_rule conv;   /**< other convolutions; default GAMMA */
+    gcam_rule linear; /**< other fully connected layers; default EPSILON, in the family of `conv` */
+    gcam_rule last;   /**< the layers with weights next to the score; default: as the others */
+    double epsilon;   /**< default 1e-6; negative: 0, which is LRP-0 */
+    double gamma;     /**< default 0.25; negative: 0 */
+    double alpha;     /**< 1 or more; default 2 */
+    int ignore_bias;  /**< 1: biases take no share (relevance is conserved); 0: their share is lost */
+    const float *
+        low; /**< of Z_BOX, one number a channel of the input; NULL: the least and largest value of that layer's input */
+    const float *high;
+} gcam_relevance;
 
 #ifdef __cplusplus
 }

@@ -60,10 +60,11 @@ static void place_gradients(gcam_session *s, const gcam__backward_plan *plan) {
 static void place_din(gcam_session *s, const gcam__backward_plan *plan, int i) {
     const gcam__node *node = &s->network->nodes[i];
     char *beside = plan->partial[i] == GCAM__NOWHERE ? NULL : s->gradients.data + plan->partial[i];
+    int idle = gcam__relevance_idle(s, i);
     for (int k = 0; k < node->input_count; k++) {
         int from = node->inputs[k];
         s->din_pointer[k] = NULL;
-        if (!plan->below[from]) continue;
+        if (!plan->below[from] || k == idle) continue;
         s->din[k] = s->gradient[from];
         s->din_pointer[k] = &s->din[k];
         if (s->has_gradient[from]) {
@@ -96,7 +97,7 @@ static void pass_layer(gcam_session *s, const gcam__backward_plan *plan, int i, 
     gcam_tensor *dweight[GCAM__MAX_WEIGHTS] = {0};
     gcam__run run;
     gcam__session_fill_run(s, i, &run);
-    hide_values(node, s->watch_parameters, &run);
+    if (!s->relevance) hide_values(node, s->watch_parameters, &run);
     place_din(s, plan, i);
     for (int k = 0; s->watch_parameters && k < GCAM__MAX_WEIGHTS; k++)
         if (node->parameter[k] >= 0) dweight[k] = &s->parameter_gradient[node->parameter[k]];
@@ -106,7 +107,10 @@ static void pass_layer(gcam_session *s, const gcam__backward_plan *plan, int i, 
     run.din = s->din_pointer;
     run.dweight = s->watch_parameters ? dweight : NULL;
     run.rule = rule;
-    node->layer.op->backward(&run);
+    if (s->relevance)
+        gcam__relevance_layer(s, i, &run);
+    else
+        node->layer.op->backward(&run);
     add_partials(s, i);
 }
 
@@ -186,5 +190,9 @@ gcam_status gcam__session_backward_from(gcam_session *s, int layer, const gcam_t
 }
 
 gcam_status gcam_session_backward(gcam_session *s, const gcam_tensor *seed, gcam_rule rule) {
+    if (rule > GCAM_RULE_DECONVNET) {
+        gcam_relevance how = {.conv = rule, .linear = rule};
+        return gcam_session_relevance(s, seed, &how, NULL);
+    }
     return gcam__session_backward_from(s, s ? s->network->output : 0, seed, rule);
 }

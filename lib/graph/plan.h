@@ -15,6 +15,7 @@ typedef struct gcam__request {
         activation; /* GCAM__REACH: compute it; GCAM__KEEP: keep it after the pass; GCAM__GIVEN: the caller brings it */
     unsigned char *gradient; /* the same for the gradient */
     int parameters;          /* gradients of weights */
+    int everything;          /* every value that a pass of relevance may read: all activations */
 } gcam__request;
 
 enum { GCAM__REACH = 1, GCAM__KEEP = 2, GCAM__GIVEN = 4 };

@@ -10,7 +10,7 @@
 /* ---- requests and blocks -------------------------------------------------------------------------------------------------- */
 
 gcam_status gcam__request_create(gcam__request *request, int count) {
-    request->parameters = 0;
+    request->parameters = request->everything = 0;
     request->activation = gcam__calloc((size_t)count, 1);
     request->gradient = gcam__calloc((size_t)count, 1);
     return request->activation && request->gradient ? GCAM_OK : GCAM_ERR_NOMEM;
@@ -21,11 +21,13 @@ gcam_status gcam__request_copy(gcam__request *to, const gcam__request *from, int
     memcpy(to->activation, from->activation, (size_t)count);
     memcpy(to->gradient, from->gradient, (size_t)count);
     to->parameters = from->parameters;
+    to->everything = from->everything;
     return GCAM_OK;
 }
 
 int gcam__request_equal(const gcam__request *a, const gcam__request *b, int count) {
-    return a->parameters == b->parameters && memcmp(a->activation, b->activation, (size_t)count) == 0
+    return a->parameters == b->parameters && a->everything == b->everything
+           && memcmp(a->activation, b->activation, (size_t)count) == 0
            && memcmp(a->gradient, b->gradient, (size_t)count) == 0;
 }
 
@@ -49,6 +51,7 @@ void gcam__session_collect_request(gcam_session *s) {
     for (int i = 0; i < s->network->count; i++) {
         s->request.activation[i] = s->watch[i] & GCAM_WATCH_ACTIVATION ? GCAM__KEEP : 0;
         s->request.gradient[i] = s->watch[i] & GCAM_WATCH_GRADIENT ? GCAM__KEEP : 0;
+        if (s->watch_relevance) s->request.activation[i] |= GCAM__KEEP;
         if (s->given[i]) s->request.activation[i] |= GCAM__GIVEN;
         for (size_t h = 0; h < s->hook_count; h++) {
             if (!s->hooks[h].layers[i]) continue;
@@ -57,6 +60,7 @@ void gcam__session_collect_request(gcam_session *s) {
         }
     }
     s->request.parameters = s->watch_parameters;
+    s->request.everything = s->watch_relevance;
 }
 
 /* ---- making and freeing ---------------------------------------------------------------------------------------------------- */
@@ -159,6 +163,7 @@ void gcam_session_free(gcam_session *s) {
         gcam__backward_plan_free(&s->backward[i].plan);
     }
     free_parameter_gradients(s);
+    gcam__relevance_free(s);
     gcam__free(s->values.data);
     gcam__free(s->gradients.data);
     gcam__free(s->shape);
@@ -219,7 +224,9 @@ gcam_status gcam_session_watch(gcam_session *s, int layer, unsigned what) {
 }
 
 void gcam_session_unwatch_all(gcam_session *s) {
-    if (s) memset(s->watch, 0, (size_t)s->network->count);
+    if (!s) return;
+    memset(s->watch, 0, (size_t)s->network->count);
+    s->watch_relevance = 0;
 }
 
 gcam_status gcam_session_watch_parameters(gcam_session *s, int on) {

@@ -29,6 +29,18 @@ typedef struct gcam__block {
     size_t bytes;
 } gcam__block;
 
+/* A pass of relevance: its rules, and the role of every layer in it. */
+typedef struct gcam__relevance_pass {
+    gcam_relevance how; /* with defaults filled in */
+    unsigned family;
+    unsigned char *role;
+    gcam_session *reference; /* of DeepLIFT */
+    double lost;
+    gcam__block scratch;
+    gcam_tensor *din; /* room for one layer's inputs */
+    gcam_tensor **pointer;
+} gcam__relevance_pass;
+
 struct gcam_session {
     const gcam_network *network;
     const void *owner; /* the model that the session was made for; the graph never looks inside */
@@ -39,7 +51,7 @@ struct gcam_session {
     const void **prepared; /* weights prepared for kernels, one a node; NULL where none */
 
     unsigned char *watch; /* GCAM_WATCH_* per node */
-    int watch_parameters;
+    int watch_parameters, watch_relevance;
     gcam__hook *hooks;
     size_t hook_count, hook_capacity;
     gcam_hook_id next_hook;
@@ -60,6 +72,8 @@ struct gcam_session {
     gcam_shape *in_shape;
     gcam_tensor *din;
     gcam_tensor **din_pointer;
+    gcam__relevance_pass *relevance;      /* the running one; NULL: gradients are passed */
+    gcam__relevance_pass *relevance_room; /* of the last one; NULL before the first */
     int has_plan, has_forward;
     atomic_int cancel;
     atomic_int *cancel_with; /* another session's flag that ends this one's passes too; NULL: none */
@@ -75,6 +89,17 @@ const gcam__compute *gcam__session_compute(const gcam_session *s);
 
 /* As gcam_session_backward(), from any layer that the forward pass has run; the seed has that layer's shape. */
 gcam_status gcam__session_backward_from(gcam_session *s, int layer, const gcam_tensor *seed, gcam_rule rule);
+
+/* As gcam_session_relevance(), from any layer. */
+gcam_status gcam__session_relevance_from(gcam_session *s, int layer, const gcam_tensor *seed, const gcam_relevance *how,
+                                         gcam_session *reference);
+/* UNSUPPORTED, naming the first layer between `start` and `wanted` that has no rule of this one's family. */
+gcam_status gcam__relevance_check(const gcam_session *s, int start, int wanted, gcam_rule rule);
+/* Spreads relevance over the inputs of layer i; run's dout and din may have several seeds. */
+void gcam__relevance_layer(gcam_session *s, int i, gcam__run *run);
+/* The input of layer i that gets no relevance and is not passed; -1: none, or no pass of relevance runs. */
+int gcam__relevance_idle(const gcam_session *s, int i);
+void gcam__relevance_free(gcam_session *s);
 
 /* Runs only what lies behind `count` layers, whose values the caller brings in their places; all paths from the inputs must lead through
  * them. Errors: STATE (a path does not), SHAPE, and those of gcam_session_forward(). */

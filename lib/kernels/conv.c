@@ -58,7 +58,8 @@ static gcam__conv_algorithm choose_winograd(const gcam__compute *compute, const 
 gcam__conv_algorithm gcam__conv_choose(const gcam__compute *compute, const gcam__conv *conv) {
     if (conv->groups == conv->c && conv->c > 1) return GCAM__CONV_DEPTHWISE;
     if (gcam__conv_is_pointwise(conv)) return GCAM__CONV_POINTWISE;
-    if (compute->kernels != GCAM_KERNELS_AUTO || gcam__use_blas(compute) || !gcam__conv_is_winograd(conv))
+    if (compute->direct || compute->kernels != GCAM_KERNELS_AUTO || gcam__use_blas(compute)
+        || !gcam__conv_is_winograd(conv))
         return GCAM__CONV_IM2COL;
     return choose_winograd(compute, conv);
 }

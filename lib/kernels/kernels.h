@@ -17,6 +17,7 @@ typedef struct gcam__compute {
     gcam_kernels kernels; /* auto, blas, plain */
     gcam__isa isa;        /* what auto may use */
     int deterministic;
+    int direct; /* 1: weights are new in every call, so nothing that prepares them costly (Winograd) */
 } gcam__compute;
 
 /* ---- matrix products ---------------------------------------------------------------------------------------------------- */

@@ -31,7 +31,7 @@ static inline float sigmoid_slope(float x, const float *c) {
     float s = sigmoid_value(x, c);
     return s * (1 - s);
 }
-GCAM__CURVE(sigmoid, 1)
+GCAM__CURVE(sigmoid, 1, gate)
 
 static inline float tanh_value(float x, const float *c) {
     (void)c;
@@ -41,7 +41,7 @@ static inline float tanh_slope(float x, const float *c) {
     float t = tanh_value(x, c);
     return 1 - t * t;
 }
-GCAM__CURVE(tanh, 1)
+GCAM__CURVE(tanh, 1, elementwise)
 
 static inline float hard_sigmoid_value(float x, const float *c) {
     return clip_to(c[0] * x + c[1], 0, 1);
@@ -55,7 +55,7 @@ static const gcam__param hard_sigmoid_params[] = {
     {"beta", GCAM__PARAM_NUMBER, offsetof(gcam_hard_sigmoid_params, beta), .fallback = 0.5},
     {NULL},
 };
-GCAM__CURVE_WITH(hard_sigmoid, 1, gcam__infer_same, sizeof(gcam_hard_sigmoid_params), hard_sigmoid_params)
+GCAM__CURVE_WITH(hard_sigmoid, 1, gate, gcam__infer_same, sizeof(gcam_hard_sigmoid_params), hard_sigmoid_params)
 
 static inline float relu6_value(float x, const float *c) {
     (void)c;
@@ -65,7 +65,7 @@ static inline float relu6_slope(float x, const float *c) {
     (void)c;
     return x <= 0 || x >= 6 ? 0.0f : 1.0f;
 }
-GCAM__CURVE(relu6, 1)
+GCAM__CURVE(relu6, 1, gate)
 
 static gcam_status clip_infer(const gcam__layer *layer, const gcam_shape *in, int in_count, gcam_shape *out) {
     const gcam_clip_params *p = layer->params;
@@ -84,7 +84,7 @@ static const gcam__param clip_params[] = {
     {"max", GCAM__PARAM_NUMBER, offsetof(gcam_clip_params, max)},
     {NULL},
 };
-GCAM__CURVE_WITH(clip, 1, clip_infer, sizeof(gcam_clip_params), clip_params)
+GCAM__CURVE_WITH(clip, 1, gate, clip_infer, sizeof(gcam_clip_params), clip_params)
 
 static inline float hard_swish_value(float x, const float *c) {
     (void)c;
@@ -94,7 +94,7 @@ static inline float hard_swish_slope(float x, const float *c) {
     (void)c;
     return x <= -3 ? 0 : x >= 3 ? 1 : (2 * x + 3) / 6;
 }
-GCAM__CURVE(hard_swish, 1)
+GCAM__CURVE(hard_swish, 1, elementwise)
 
 static inline float silu_value(float x, const float *c) {
     return x * sigmoid_value(x, c);
@@ -103,7 +103,7 @@ static inline float silu_slope(float x, const float *c) {
     float s = sigmoid_value(x, c);
     return s * (1 + x * (1 - s));
 }
-GCAM__CURVE(silu, 1)
+GCAM__CURVE(silu, 1, elementwise)
 
 static inline float softplus_value(float x, const float *c) {
     (void)c;
@@ -112,7 +112,7 @@ static inline float softplus_value(float x, const float *c) {
 static inline float softplus_slope(float x, const float *c) {
     return sigmoid_value(x, c);
 }
-GCAM__CURVE(softplus, 1)
+GCAM__CURVE(softplus, 1, elementwise)
 
 static inline float mish_value(float x, const float *c) {
     return x * tanhf(softplus_value(x, c));
@@ -121,7 +121,7 @@ static inline float mish_slope(float x, const float *c) {
     float t = tanhf(softplus_value(x, c));
     return t + x * (1 - t * t) * sigmoid_value(x, c);
 }
-GCAM__CURVE(mish, 1)
+GCAM__CURVE(mish, 1, elementwise)
 
 /* The normal distribution's Phi; erfc keeps its lower tail exact. */
 static inline float normal_below(float x) {
@@ -136,7 +136,7 @@ static inline float gelu_slope(float x, const float *c) {
     float density = (float)(0.5 * M_2_SQRTPI * M_SQRT1_2) * expf(-0.5f * x * x);
     return normal_below(x) + x * density;
 }
-GCAM__CURVE(gelu, 1)
+GCAM__CURVE(gelu, 1, elementwise)
 
 static const float gelu_scale = 0.79788456f; /* sqrt(2 / pi) */
 static inline float gelu_tanh_value(float x, const float *c) {
@@ -148,7 +148,7 @@ static inline float gelu_tanh_slope(float x, const float *c) {
     float t = tanhf(gelu_scale * (x + 0.044715f * x * x * x));
     return 0.5f * (1 + t) + 0.5f * x * (1 - t * t) * gelu_scale * (1 + 3 * 0.044715f * x * x);
 }
-GCAM__CURVE(gelu_tanh, 1)
+GCAM__CURVE(gelu_tanh, 1, elementwise)
 
 static const gcam__param elu_params[] = {
     {"alpha", GCAM__PARAM_NUMBER, offsetof(gcam_elu_params, alpha), .fallback = 1},
@@ -160,7 +160,7 @@ static inline float elu_value(float x, const float *c) {
 static inline float elu_slope(float x, const float *c) {
     return x > 0 ? 1 : c[0] * expf(x);
 }
-GCAM__CURVE_WITH(elu, 1, gcam__infer_same, sizeof(gcam_elu_params), elu_params)
+GCAM__CURVE_WITH(elu, 1, elementwise, gcam__infer_same, sizeof(gcam_elu_params), elu_params)
 
 static inline float celu_value(float x, const float *c) {
     return x > 0 ? x : c[0] * expm1f(x / c[0]);
@@ -168,7 +168,7 @@ static inline float celu_value(float x, const float *c) {
 static inline float celu_slope(float x, const float *c) {
     return x > 0 ? 1 : expf(x / c[0]);
 }
-GCAM__CURVE_WITH(celu, 1, gcam__infer_same, sizeof(gcam_elu_params), elu_params)
+GCAM__CURVE_WITH(celu, 1, elementwise, gcam__infer_same, sizeof(gcam_elu_params), elu_params)
 
 static inline float thresholded_relu_value(float x, const float *c) {
     return x <= c[0] ? 0 : x;
@@ -176,7 +176,7 @@ static inline float thresholded_relu_value(float x, const float *c) {
 static inline float thresholded_relu_slope(float x, const float *c) {
     return x <= c[0] ? 0.0f : 1.0f;
 }
-GCAM__CURVE_WITH(thresholded_relu, 1, gcam__infer_same, sizeof(gcam_elu_params), elu_params)
+GCAM__CURVE_WITH(thresholded_relu, 1, elementwise, gcam__infer_same, sizeof(gcam_elu_params), elu_params)
 
 static const gcam__param selu_params[] = {
     {"alpha", GCAM__PARAM_NUMBER, offsetof(gcam_selu_params, alpha), .fallback = 1.6732632423543772},
@@ -189,7 +189,7 @@ static inline float selu_value(float x, const float *c) {
 static inline float selu_slope(float x, const float *c) {
     return c[1] * (x > 0 ? 1 : c[0] * expf(x));
 }
-GCAM__CURVE_WITH(selu, 1, gcam__infer_same, sizeof(gcam_selu_params), selu_params)
+GCAM__CURVE_WITH(selu, 1, elementwise, gcam__infer_same, sizeof(gcam_selu_params), selu_params)
 
 static inline float softsign_value(float x, const float *c) {
     (void)c;
@@ -200,4 +200,4 @@ static inline float softsign_slope(float x, const float *c) {
     float d = 1 + fabsf(x);
     return 1 / (d * d);
 }
-GCAM__CURVE(softsign, 1)
+GCAM__CURVE(softsign, 1, elementwise)

@@ -1,6 +1,7 @@
 /* Adaptive average pooling: N C H W -> N C P Q; y[p, q] = mean of the rows floor(p H / P) .. ceil((p + 1) H / P) - 1 and the
  * columns alike. Backward under every rule: dy / n to each of a cell's n values; cells may overlap, sums add up. */
 #include "core/status.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -44,4 +45,5 @@ const gcam__op gcam__op_adaptive_avg_pool = {
     .infer = infer,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__summed,
 };

@@ -1,6 +1,7 @@
 /* Average pooling: y = sum of the window's cells inside the image / n, n = the window's cells, padding included, or with
  * `exclude_pad` only those inside. Backward under every rule: dy / n to each cell of the window. */
 #include "core/status.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 #include "layers/window.h"
@@ -45,4 +46,5 @@ const gcam__op gcam__op_avg_pool = {
     .infer = infer,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__summed,
 };

@@ -4,6 +4,7 @@
  * Prepared memory: scale (C), then shift (C), from double arithmetic. The graph folds the same numbers into a convolution. */
 #include "core/status.h"
 #include "layers/loops.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -113,4 +114,5 @@ const gcam__op gcam__op_batchnorm = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__normalisation,
 };

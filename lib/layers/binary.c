@@ -6,6 +6,7 @@
 #include "core/status.h"
 #include "layers/box.h"
 #include "layers/loops.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -196,26 +197,27 @@ static void backward(const gcam__run *run, function kind) {
     }
 }
 
-#define BINARY(NAME, KIND, NEEDS)                                \
-    static void NAME##_forward(const gcam__run *run) {           \
-        forward(run, KIND);                                      \
-    }                                                            \
-    static void NAME##_backward(const gcam__run *run) {          \
-        backward(run, KIND);                                     \
-    }                                                            \
-    const gcam__op gcam__op_##NAME = {.name = #NAME,             \
-                                      .min_inputs = 2,           \
-                                      .max_inputs = 2,           \
-                                      .needs = NEEDS,            \
-                                      .in_place = 1,             \
-                                      .infer = infer,            \
-                                      .forward = NAME##_forward, \
-                                      .backward = NAME##_backward};
+#define BINARY(NAME, KIND, NEEDS, RELEVANCE)                       \
+    static void NAME##_forward(const gcam__run *run) {             \
+        forward(run, KIND);                                        \
+    }                                                              \
+    static void NAME##_backward(const gcam__run *run) {            \
+        backward(run, KIND);                                       \
+    }                                                              \
+    const gcam__op gcam__op_##NAME = {.name = #NAME,               \
+                                      .min_inputs = 2,             \
+                                      .max_inputs = 2,             \
+                                      .needs = NEEDS,              \
+                                      .in_place = 1,               \
+                                      .infer = infer,              \
+                                      .forward = NAME##_forward,   \
+                                      .backward = NAME##_backward, \
+                                      .relevance = &gcam__##RELEVANCE};
 
-BINARY(add, ADD, 0)
-BINARY(sub, SUB, 0)
-BINARY(mul, MUL, GCAM__NEEDS_INPUT)
-BINARY(div, DIV, GCAM__NEEDS_INPUT)
-BINARY(pow, POW, GCAM__NEEDS_INPUT)
-BINARY(minimum, MINIMUM, GCAM__NEEDS_INPUT)
-BINARY(maximum, MAXIMUM, GCAM__NEEDS_INPUT)
+BINARY(add, ADD, 0, summed)
+BINARY(sub, SUB, 0, summed)
+BINARY(mul, MUL, GCAM__NEEDS_INPUT, product)
+BINARY(div, DIV, GCAM__NEEDS_INPUT, quotient)
+BINARY(pow, POW, GCAM__NEEDS_INPUT, power)
+BINARY(minimum, MINIMUM, GCAM__NEEDS_INPUT, loser)
+BINARY(maximum, MAXIMUM, GCAM__NEEDS_INPUT, winner)

@@ -1,6 +1,7 @@
 /* Concatenation along one axis; the other sizes are equal. Backward under every rule: dy is cut up again. */
 #include "core/status.h"
 #include "layers/loops.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -81,4 +82,5 @@ const gcam__op gcam__op_concat = {
     .infer = infer,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__routed,
 };

@@ -3,6 +3,7 @@
  * c0 = the first channel of k's group. Backward under every rule: dx = the adjoint of this map; dw and db are its derivatives.
  * Which algorithm runs is chosen in one place, gcam__conv_choose. */
 #include "core/status.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 #include "layers/window.h"
@@ -159,4 +160,5 @@ const gcam__op gcam__op_conv2d = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__weighted_conv,
 };

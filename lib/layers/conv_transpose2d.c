@@ -4,6 +4,7 @@
  * dx = the convolution of dy, dw += that convolution's weight gradient for its input dy and its output's gradient x, db += sum dy. */
 #include "core/status.h"
 #include "layers/loops.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -170,4 +171,5 @@ const gcam__op gcam__op_conv_transpose2d = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__weighted_transposed,
 };

@@ -7,6 +7,7 @@
 
 #include "layers/loops.h"
 #include "layers/rectifier.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -22,10 +23,10 @@ typedef struct gcam__curve {
 void gcam__curve_forward(const gcam__run *run, gcam__piece_fn values);
 void gcam__curve_backward(const gcam__run *run, gcam__piece_fn slopes, int rules);
 
-#define GCAM__CURVE(NAME, RULES) GCAM__CURVE_WITH(NAME, RULES, gcam__infer_same, 0, NULL)
+#define GCAM__CURVE(NAME, RULES, RELEVANCE) GCAM__CURVE_WITH(NAME, RULES, RELEVANCE, gcam__infer_same, 0, NULL)
 
-/* The same with an own infer, and parameters: their size and their list. */
-#define GCAM__CURVE_WITH(NAME, RULES, INFER, PARAMS_SIZE, PARAMS)                           \
+/* RELEVANCE is the kind of relevance.h. The same with an own infer, and parameters: their size and their list. */
+#define GCAM__CURVE_WITH(NAME, RULES, RELEVANCE, INFER, PARAMS_SIZE, PARAMS)                \
     static void NAME##_values(const void *context, int64_t begin, int64_t end) {            \
         const gcam__curve *g = context;                                                     \
         for (int64_t i = begin; i < end; i++) g->y[i] = NAME##_value(g->x[i], g->c);        \
@@ -52,6 +53,7 @@ void gcam__curve_backward(const gcam__run *run, gcam__piece_fn slopes, int rules
                                       .params_size = PARAMS_SIZE,                           \
                                       .params = PARAMS,                                     \
                                       .forward = NAME##_forward,                            \
-                                      .backward = NAME##_backward};
+                                      .backward = NAME##_backward,                          \
+                                      .relevance = &gcam__##RELEVANCE};
 
 #endif

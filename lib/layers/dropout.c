@@ -1,5 +1,6 @@
 /* Dropout at inference (Srivastava et al. 2014): y = x. Backward under every rule: dx = dy. */
 #include "layers/loops.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -11,4 +12,5 @@ const gcam__op gcam__op_dropout = {
     .infer = gcam__infer_same,
     .forward = gcam__view_forward,
     .backward = gcam__view_backward,
+    .relevance = &gcam__routed,
 };

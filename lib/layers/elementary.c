@@ -11,7 +11,7 @@ static inline float exp_value(float x, const float *c) {
 static inline float exp_slope(float x, const float *c) {
     return exp_value(x, c);
 }
-GCAM__CURVE(exp, 0)
+GCAM__CURVE(exp, 0, elementwise)
 
 static inline float log_value(float x, const float *c) {
     (void)c;
@@ -21,7 +21,7 @@ static inline float log_slope(float x, const float *c) {
     (void)c;
     return 1 / x;
 }
-GCAM__CURVE(log, 0)
+GCAM__CURVE(log, 0, elementwise)
 
 static inline float sqrt_value(float x, const float *c) {
     (void)c;
@@ -31,7 +31,7 @@ static inline float sqrt_slope(float x, const float *c) {
     (void)c;
     return 0.5f / sqrtf(x);
 }
-GCAM__CURVE(sqrt, 0)
+GCAM__CURVE(sqrt, 0, elementwise)
 
 static inline float abs_value(float x, const float *c) {
     (void)c;
@@ -41,7 +41,7 @@ static inline float abs_slope(float x, const float *c) {
     (void)c;
     return (float)((x > 0) - (x < 0));
 }
-GCAM__CURVE(abs, 0)
+GCAM__CURVE(abs, 0, elementwise)
 
 static inline float neg_value(float x, const float *c) {
     (void)c;
@@ -51,7 +51,7 @@ static inline float neg_slope(float x, const float *c) {
     (void)x, (void)c;
     return -1;
 }
-GCAM__CURVE(neg, 0)
+GCAM__CURVE(neg, 0, falling)
 
 static inline float reciprocal_value(float x, const float *c) {
     (void)c;
@@ -61,7 +61,7 @@ static inline float reciprocal_slope(float x, const float *c) {
     (void)c;
     return -1 / (x * x);
 }
-GCAM__CURVE(reciprocal, 0)
+GCAM__CURVE(reciprocal, 0, falling)
 
 static inline float erf_value(float x, const float *c) {
     (void)c;
@@ -71,4 +71,4 @@ static inline float erf_slope(float x, const float *c) {
     (void)c;
     return (float)M_2_SQRTPI * expf(-x * x);
 }
-GCAM__CURVE(erf, 0)
+GCAM__CURVE(erf, 0, gate)

@@ -1,6 +1,7 @@
 /* Flattening: N C H W -> N x CHW, the same values in the same order. Backward under every rule: dx = dy. */
 #include "core/status.h"
 #include "layers/loops.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -20,4 +21,5 @@ const gcam__op gcam__op_flatten = {
     .infer = infer,
     .forward = gcam__view_forward,
     .backward = gcam__view_backward,
+    .relevance = &gcam__routed,
 };

@@ -1,6 +1,7 @@
 /* Global average pooling (Lin et al. 2013): N C H W -> N C 1 1, y = mean over H x W; other ranks from 3 up alike.
  * Backward under every rule: dx = dy / (H W). */
 #include "core/status.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -39,4 +40,5 @@ const gcam__op gcam__op_global_avg_pool = {
     .infer = infer,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__summed,
 };

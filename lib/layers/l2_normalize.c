@@ -2,6 +2,7 @@
  * second term where n = eps. */
 #include "core/status.h"
 #include "layers/loops.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -84,4 +85,5 @@ const gcam__op gcam__op_l2_normalize = {
     .infer = infer,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__steady,
 };

@@ -35,6 +35,8 @@ typedef struct gcam__param {
     int is_signed;   /* an integer that may be negative */
 } gcam__param;
 
+typedef struct gcam__spread gcam__spread;
+
 /* One run of one layer. Forward reads `in` and writes `out` and `aux`; backward reads `dout` and what the operation says it needs
  * and overwrites each non-NULL `din`. With G seeds, dout and din have batch G N (seed-major), in, out and aux batch N. */
 typedef struct gcam__run {
@@ -53,10 +55,28 @@ typedef struct gcam__run {
     gcam_tensor *const *din;     /* NULL entries are not wanted */
     gcam_tensor *const *dweight; /* NULL, or one per weight that the layer has (else NULL); *added to* */
     gcam_rule rule;
+    const gcam__spread *spread; /* NULL except in gcam__relevance.pass */
 } gcam__run;
 
 /* What backward must find of the forward pass. */
 enum { GCAM__NEEDS_INPUT = 1, GCAM__NEEDS_OUTPUT = 2, GCAM__NEEDS_AUX = 4, GCAM__NEEDS_INPUT_FOR_WEIGHTS = 8 };
+
+/* Families of rules of relevance. */
+enum { GCAM__LRP = 1, GCAM__EXCITATION = 2, GCAM__DEEPLIFT = 4, GCAM__ALL_FAMILIES = 7 };
+
+/* How relevance passes an operation; see relevance.h. */
+typedef struct gcam__relevance {
+    void (*pass)(const gcam__run *run); /* in and out are there; one seed; overwrites each non-NULL din */
+    unsigned families;                  /* that are defined here */
+    int weights;                        /* 1: a convolution's rule, 2: a fully connected layer's; 0: no weights */
+    int folds;                          /* 1: takes the scale and shift of a batch normalisation behind it */
+    int routes;                         /* 1: values are only moved about */
+    int is_norm;                        /* 1: folds into the layer before it; prepared memory: scale, shift */
+    int is_gate;                        /* 1: as an input of a product it is a gate, which gets no relevance */
+    int is_product;                     /* 1: a gate or constant among its inputs gets nothing, the other all */
+    int is_quotient;                    /* 1: the second input gets nothing */
+    int one_input;                      /* 1: defined only where all inputs but the first are constants */
+} gcam__relevance;
 
 struct gcam__op {
     const char *name; /* "conv2d": in graph text and in the builder */
@@ -86,6 +106,7 @@ struct gcam__op {
                     void *prepared);
     void (*forward)(const gcam__run *run);
     void (*backward)(const gcam__run *run);
+    const gcam__relevance *relevance; /* NULL: no rule of relevance is defined */
 };
 
 /* The table. "input" stands for the network's input: it has no inputs, infers its usual shape at batch 1, and is never run

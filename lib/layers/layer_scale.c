@@ -2,6 +2,7 @@
  * a layer "block.layer_scale" takes its weights from "block". Backward under every rule: dx = w dy; dw_c += sum dy x. */
 #include "core/status.h"
 #include "layers/loops.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -57,4 +58,5 @@ const gcam__op gcam__op_layer_scale = {
     .weight_shape = weight_shape,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__diagonal,
 };

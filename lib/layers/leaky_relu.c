@@ -1,5 +1,6 @@
 /* Leaky ReLU (Maas et al. 2013): y = x for x > 0, slope x otherwise. Backward: rectifier.c. */
 #include "layers/rectifier.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -34,4 +35,5 @@ const gcam__op gcam__op_leaky_relu = {
     .aux_bytes = gcam__rectifier_aux_bytes,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__elementwise,
 };

@@ -1,6 +1,7 @@
 /* Fully connected: x (... x C) -> y (... x K), y = x Wt + b, W K x C.
  * Backward under every rule: dx = dy W; dW += dyt x, db += sum dy. */
 #include "core/status.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -94,4 +95,5 @@ const gcam__op gcam__op_linear = {
     .multiplies = multiplies,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__weighted_linear,
 };

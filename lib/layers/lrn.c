@@ -4,6 +4,7 @@
  *   dx_j = p_j d_j^-beta - 2 alpha beta / n x_j * sum over c whose window holds j of p_c x_c d_c^(-beta-1). */
 #include "core/status.h"
 #include "layers/loops.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -111,4 +112,5 @@ const gcam__op gcam__op_lrn = {
     .infer = infer,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__steady,
 };

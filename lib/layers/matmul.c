@@ -2,6 +2,7 @@
  * Backward under every rule: da = dy bt, db = at dy, summed over the matrices that were repeated. */
 #include "core/status.h"
 #include "layers/box.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -109,4 +110,5 @@ const gcam__op gcam__op_matmul = {
     .multiplies = multiplies,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__bilinear,
 };

@@ -2,6 +2,7 @@
  * (r, s) inside the image. Of equal cells the first in row-major order wins; NaN wins over all (PyTorch's rules).
  * Backward under every rule: dy goes to the winner, whose place the forward pass keeps as one int32 an output. */
 #include "core/status.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 #include "layers/window.h"
@@ -62,4 +63,5 @@ const gcam__op gcam__op_max_pool = {
     .aux_bytes = aux_bytes,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__winner,
 };

@@ -6,6 +6,7 @@
  * dgamma = sum of dy z, dbeta = sum of dy. The forward pass keeps mu and r of each row. */
 #include "core/status.h"
 #include "layers/loops.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -109,6 +110,63 @@ static void backward(const gcam__run *run, job j) {
     gcam__for_items(run->compute, weights, run->seeds * count / weights, weight_gradient, &j);
 }
 
+/* ---- relevance ------------------------------------------------------------------------------------------------------------
+ *
+ * LRP holds r fixed (Ali et al. 2022): y = gamma r (x - mean x) + beta is then linear, under the epsilon rule. DeepLIFT, with
+ * c = x - mu, takes y = gamma c r as a product and r as a function of var = mean c^2: with q = m gamma,
+ *   m_c = q (r + r') / 2 + (sum q (c + c') / 2) (r - r') / (var - var') (c + c') / n,   m_x = m_c - mean m_c. */
+
+static void spread_row(const job *j, const gcam__spread *spread, const float *y, int64_t row) {
+    int64_t start = gcam__row_start(&j->rows, row), step = j->rows.step;
+    double scale = j->kept[row].scale, mean = 0;
+    for (int64_t i = 0; i < j->rows.length; i++) {
+        int64_t at = start + i * step, k = weight_index(j, row, i);
+        double beta = j->beta && spread->how->ignore_bias ? j->beta[k] : 0;
+        j->dx[at] = gcam__share(j->dy[at], y[at] - beta, spread->how->epsilon, spread->lost);
+        j->dx[at] *= (float)((j->gamma ? j->gamma[k] : 1) * scale);
+        mean += j->dx[at] / (double)j->rows.length;
+    }
+    for (int64_t i = 0; i < j->rows.length; i++)
+        j->dx[start + i * step] = (float)(j->x[start + i * step] * (j->dx[start + i * step] - mean));
+}
+
+/* x0 and m0: of the reference pass. */
+static void rescale_row(const job *j, const float *x0, moments m0, int64_t row) {
+    int64_t start = gcam__row_start(&j->rows, row), step = j->rows.step;
+    moments m = j->kept[row];
+    double length = (double)j->rows.length, along = 0, mean = 0;
+    double change = 1 / (m.scale * m.scale) - 1 / (m0.scale * m0.scale);
+    double slope = fabs(change) * m.scale * m.scale < 1e-6 ? -0.5 * pow(m.scale, 3) : (m.scale - m0.scale) / change;
+    for (int64_t i = 0; i < j->rows.length; i++) {
+        int64_t at = start + i * step;
+        double q = j->dy[at] * (j->gamma ? j->gamma[weight_index(j, row, i)] : 1.0);
+        along += q * (j->x[at] - m.mean + x0[at] - m0.mean) / 2;
+    }
+    for (int64_t i = 0; i < j->rows.length; i++) {
+        int64_t at = start + i * step;
+        double q = j->dy[at] * (j->gamma ? j->gamma[weight_index(j, row, i)] : 1.0);
+        double both = j->x[at] - m.mean + x0[at] - m0.mean;
+        double value = q * (m.scale + m0.scale) / 2 + along * slope * both / length;
+        j->dx[at] = (float)value;
+        mean += value / length;
+    }
+    for (int64_t i = 0; i < j->rows.length; i++) j->dx[start + i * step] -= (float)mean;
+}
+
+static void pass_relevance(const gcam__run *run, job j) {
+    const gcam__spread *spread = run->spread;
+    if (!run->din[0]) return;
+    j.x = run->in[0]->data, j.kept = run->aux, j.dy = run->dout->data, j.dx = run->din[0]->data;
+    const gcam__run *reference = spread->reference;
+    if (spread->family == GCAM__EXCITATION) gcam__copy(j.dx, j.dy, j.rows.count * j.rows.length);
+    for (int64_t row = 0; row < j.rows.count && spread->family != GCAM__EXCITATION; row++) {
+        if (spread->family == GCAM__LRP)
+            spread_row(&j, spread, run->out->data, row);
+        else
+            rescale_row(&j, reference->in[0]->data, ((const moments *)reference->aux)[row], row);
+    }
+}
+
 static const char *const weights[] = {"weight", "bias", NULL};
 
 /* ---- layer_norm --------------------------------------------------------------------------------------------------------- */
@@ -154,6 +212,12 @@ static void layer_backward(const gcam__run *run) {
     backward(run, layer_job(run));
 }
 
+static void layer_relevance(const gcam__run *run) {
+    pass_relevance(run, layer_job(run));
+}
+
+static const gcam__relevance layer_rules = {.pass = layer_relevance, .families = GCAM__ALL_FAMILIES};
+
 static const gcam__param layer_params[] = {
     {"axis", GCAM__PARAM_INT, offsetof(gcam_layer_norm_params, axis), .fallback = -1, .is_signed = 1},
     {"axes", GCAM__PARAM_INT, offsetof(gcam_layer_norm_params, axes), .fallback = 1},
@@ -175,6 +239,7 @@ const gcam__op gcam__op_layer_norm = {
     .aux_bytes = layer_aux_bytes,
     .forward = layer_forward,
     .backward = layer_backward,
+    .relevance = &layer_rules,
 };
 
 /* ---- group_norm --------------------------------------------------------------------------------------------------------- */
@@ -219,6 +284,12 @@ static void group_backward(const gcam__run *run) {
     backward(run, group_job(run));
 }
 
+static void group_relevance(const gcam__run *run) {
+    pass_relevance(run, group_job(run));
+}
+
+static const gcam__relevance group_rules = {.pass = group_relevance, .families = GCAM__ALL_FAMILIES};
+
 static const gcam__param group_params[] = {
     {"groups", GCAM__PARAM_INT, offsetof(gcam_group_norm_params, groups), .required = 1},
     {"eps", GCAM__PARAM_NUMBER, offsetof(gcam_group_norm_params, eps), .fallback = 1e-5},
@@ -239,4 +310,5 @@ const gcam__op gcam__op_group_norm = {
     .aux_bytes = group_aux_bytes,
     .forward = group_forward,
     .backward = group_backward,
+    .relevance = &group_rules,
 };

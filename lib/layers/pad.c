@@ -5,6 +5,7 @@
  * Backward under every rule: each cell's dy is added to the input that it was read from. */
 #include "core/status.h"
 #include "layers/loops.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -111,7 +112,8 @@ static const gcam__param parameters[] = {
                                       .max_inputs = 1,                                                                 \
                                       .infer = NAME##_infer,                                                           \
                                       .forward = NAME##_forward,                                                       \
-                                      .backward = NAME##_backward};
+                                      .backward = NAME##_backward,                                                     \
+                                      .relevance = &gcam__routed};
 
 PADDING(pad, CONSTANT)
 PADDING(reflect_pad, REFLECT)

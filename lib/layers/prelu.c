@@ -4,6 +4,7 @@
 #include "core/status.h"
 #include "layers/loops.h"
 #include "layers/rectifier.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -88,4 +89,5 @@ const gcam__op gcam__op_prelu = {
     .weight_shape = weight_shape,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__elementwise,
 };

@@ -6,6 +6,7 @@
 #include "core/status.h"
 #include "layers/box.h"
 #include "layers/loops.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -102,6 +103,7 @@ const gcam__op gcam__op_transpose = {
     .infer = transpose_infer,
     .forward = transpose_forward,
     .backward = transpose_backward,
+    .relevance = &gcam__routed,
 };
 
 /* ---- slice -------------------------------------------------------------------------------------------------------------- */
@@ -170,6 +172,7 @@ const gcam__op gcam__op_slice = {
     .infer = slice_infer,
     .forward = slice_forward,
     .backward = slice_backward,
+    .relevance = &gcam__routed,
 };
 
 /* ---- channel shuffle ------------------------------------------------------------------------------------------------------ */
@@ -221,4 +224,5 @@ const gcam__op gcam__op_channel_shuffle = {
     .infer = shuffle_infer,
     .forward = shuffle_forward,
     .backward = shuffle_backward,
+    .relevance = &gcam__routed,
 };

@@ -5,6 +5,7 @@
 #include "core/status.h"
 #include "layers/box.h"
 #include "layers/loops.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -142,26 +143,27 @@ static const gcam__param parameters[] = {
     {NULL},
 };
 
-#define REDUCTION(NAME, KIND, NEEDS, AUX, PARAMS_SIZE, PARAMS)    \
-    static void NAME##_forward(const gcam__run *run) {            \
-        forward(run, KIND);                                       \
-    }                                                             \
-    static void NAME##_backward(const gcam__run *run) {           \
-        backward(run, KIND);                                      \
-    }                                                             \
-    const gcam__op gcam__op_##NAME = {.name = #NAME,              \
-                                      .params_size = PARAMS_SIZE, \
-                                      .params = PARAMS,           \
-                                      .min_inputs = 1,            \
-                                      .max_inputs = 1,            \
-                                      .needs = NEEDS,             \
-                                      .infer = infer,             \
-                                      .aux_bytes = AUX,           \
-                                      .forward = NAME##_forward,  \
-                                      .backward = NAME##_backward};
+#define REDUCTION(NAME, KIND, NEEDS, AUX, PARAMS_SIZE, PARAMS, RELEVANCE) \
+    static void NAME##_forward(const gcam__run *run) {                    \
+        forward(run, KIND);                                               \
+    }                                                                     \
+    static void NAME##_backward(const gcam__run *run) {                   \
+        backward(run, KIND);                                              \
+    }                                                                     \
+    const gcam__op gcam__op_##NAME = {.name = #NAME,                      \
+                                      .params_size = PARAMS_SIZE,         \
+                                      .params = PARAMS,                   \
+                                      .min_inputs = 1,                    \
+                                      .max_inputs = 1,                    \
+                                      .needs = NEEDS,                     \
+                                      .infer = infer,                     \
+                                      .aux_bytes = AUX,                   \
+                                      .forward = NAME##_forward,          \
+                                      .backward = NAME##_backward,        \
+                                      .relevance = &gcam__##RELEVANCE};
 
-REDUCTION(reduce_mean, MEAN, 0, NULL, sizeof(gcam_reduce_params), parameters)
-REDUCTION(reduce_sum, SUM, 0, NULL, sizeof(gcam_reduce_params), parameters)
-REDUCTION(reduce_max, MAXIMUM, GCAM__NEEDS_AUX, aux_bytes, sizeof(gcam_reduce_params), parameters)
-REDUCTION(reduce_min, MINIMUM, GCAM__NEEDS_AUX, aux_bytes, sizeof(gcam_reduce_params), parameters)
-REDUCTION(global_max_pool, MAXIMUM, GCAM__NEEDS_AUX, aux_bytes, 0, NULL)
+REDUCTION(reduce_mean, MEAN, 0, NULL, sizeof(gcam_reduce_params), parameters, summed)
+REDUCTION(reduce_sum, SUM, 0, NULL, sizeof(gcam_reduce_params), parameters, summed)
+REDUCTION(reduce_max, MAXIMUM, GCAM__NEEDS_AUX, aux_bytes, sizeof(gcam_reduce_params), parameters, winner)
+REDUCTION(reduce_min, MINIMUM, GCAM__NEEDS_AUX, aux_bytes, sizeof(gcam_reduce_params), parameters, loser)
+REDUCTION(global_max_pool, MAXIMUM, GCAM__NEEDS_AUX, aux_bytes, 0, NULL, winner)

@@ -1,5 +1,6 @@
 /* ReLU: y = max(x, 0), NaN stays NaN. Backward: rectifier.c with slope 0; at x = 0 the derivative is 0. */
 #include "layers/rectifier.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -21,4 +22,5 @@ const gcam__op gcam__op_relu = {
     .aux_bytes = gcam__rectifier_aux_bytes,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__elementwise,
 };

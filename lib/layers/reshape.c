@@ -2,6 +2,7 @@
  * what is left. Backward under every rule: dx = dy. */
 #include "core/status.h"
 #include "layers/loops.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -47,4 +48,5 @@ const gcam__op gcam__op_reshape = {
     .infer = infer,
     .forward = gcam__view_forward,
     .backward = gcam__view_backward,
+    .relevance = &gcam__routed,
 };

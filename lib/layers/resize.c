@@ -6,6 +6,7 @@
  * and taps beyond the border read the border. Backward under every rule: the transpose. Prepared memory: the taps. */
 #include "core/status.h"
 #include "layers/loops.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -159,7 +160,7 @@ static const gcam__param parameters[] = {
     {NULL},
 };
 
-#define RESIZE(NAME, METHOD)                                                                                 \
+#define RESIZE(NAME, METHOD, RELEVANCE)                                                                      \
     static void NAME##_prepare(const gcam__compute *compute, const gcam__layer *layer, const gcam_shape *in, \
                                const gcam_shape *out, void *prepared) {                                      \
         (void)compute;                                                                                       \
@@ -180,8 +181,9 @@ static const gcam__param parameters[] = {
                                       .prepared_bytes = prepared_bytes,                                      \
                                       .prepare = NAME##_prepare,                                             \
                                       .forward = NAME##_forward,                                             \
-                                      .backward = NAME##_backward};
+                                      .backward = NAME##_backward,                                           \
+                                      .relevance = &gcam__##RELEVANCE};
 
-RESIZE(resize_nearest, NEAREST)
-RESIZE(resize_linear, LINEAR)
-RESIZE(resize_cubic, CUBIC)
+RESIZE(resize_nearest, NEAREST, summed)
+RESIZE(resize_linear, LINEAR, summed)
+RESIZE(resize_cubic, CUBIC, summed_signed)

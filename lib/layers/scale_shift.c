@@ -2,6 +2,7 @@
  * weights: batchnorm, layer_scale, or mul and add with a constant.) Backward under every rule: dx = scale dy.
  * Prepared memory: scale (C), then shift (C). */
 #include "core/status.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -74,4 +75,5 @@ const gcam__op gcam__op_scale_shift = {
     .prepare = prepare,
     .forward = forward,
     .backward = backward,
+    .relevance = &gcam__diagonal,
 };

@@ -4,6 +4,7 @@
  * under every rule. Sums in double. */
 #include "core/status.h"
 #include "layers/loops.h"
+#include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
 
@@ -110,7 +111,8 @@ static const gcam__param parameters[] = {
                                       .needs = GCAM__NEEDS_OUTPUT,             \
                                       .infer = infer,                          \
                                       .forward = NAME##_forward,               \
-                                      .backward = NAME##_backward};
+                                      .backward = NAME##_backward,             \
+                                      .relevance = &gcam__no_rule};
 
 SOFTMAX(softmax)
 SOFTMAX(log_softmax)

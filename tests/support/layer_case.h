@@ -13,6 +13,10 @@ typedef struct layer_case {
     float scale, shift; /* inputs are scale u + shift, u in -1 .. 1; scale 0 means 1 */
 } layer_case;
 
+/* layer_cases.c: every operation has at least one; odd sizes, odd strides, batch 2. */
+extern const layer_case layer_cases[];
+extern const int layer_case_count;
+
 /* A layer, its values and gradients. Inputs are distinct numbers, none 0, so that no rectifier and no maximum is near
  * a kink. Outputs, gradients of inputs and all byte blocks begin as NaN. */
 typedef struct trial {
