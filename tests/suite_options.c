@@ -74,6 +74,12 @@ static const struct {
     {"--noise nan", "--noise: \"nan\" is not a number from 0 up"},
     {"--baseline grey", "--baseline: \"grey\" is not one of zero, black, white, blur, uniform"},
     {"--window 0", "--window: \"0\" is not a whole number from 1 to 16384"},
+    {"--target set:", "--target: set: names no class"},
+    {"--target set:disc=much", "--target: \"disc=much\" is not CLASS=WEIGHT"},
+    {"--target set:zebra=1", "zebra"},
+    {"--target set:disc=1 --class 1", "says itself what is explained; leave out --class"},
+    {"--target channel:0", "\"channel:0\" is not channel:NUMBER@LAYER"},
+    {"--target channel:0@none", "there is no layer \"none\""},
     {"--stride 1.5", "--stride: \"1.5\" is not a whole number"},
 };
 
@@ -81,6 +87,40 @@ START_TEST(options_are_checked) {
     process_result r = command_shell("$G explain $D/shapes.png -m $M %s", mistakes[_i].words);
     ck_assert_int_eq(r.exit_code, 2);
     command_expect_contains(r.err, mistakes[_i].sentence, mistakes[_i].words);
+    process_free(&r);
+}
+END_TEST
+
+/* ---- targets ------------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *words, *text;
+    double share[3]; /* of the three logits in the score; all 0: not checked */
+} targets[] = {
+    {"--target set:disc=1,1=-0.5", "set:0=1,1=-0.5", {1, -0.5, 0}},
+    {"--target set:2", "set:2=1", {0, 0, 1}},
+    {"--target=-logit --class 2", "-logit", {0, 0, -1}},
+    {"--target area --class disc", "area", {1, 0, 0}},
+    {"--target diff:disc --class 1", "diff:0", {-1, 1, 0}},
+    {"--target fine", "fine", {0}},
+    {"--target channel:0@parts_relu --layer edges_relu", "channel:0@parts_relu", {0}},
+    {"--target similar:$D/shapes.png", "similar", {0}},
+};
+
+START_TEST(targets_say_which_score) {
+    process_result r = command_shell("$G explain $D/shapes.png -m $M --json -o $D %s", targets[_i].words);
+    ck_assert_msg(r.exit_code == 0, "%s", r.err);
+    ck_assert_msg(json_text_is(r.out, "photos.0.explanations.0.target", targets[_i].text), "%s", r.out);
+    double wanted = 0, known = 0;
+    for (int i = 0; i < 3; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "photos.0.top.%d.class", i);
+        int class_index = (int)json_number_at(r.out, path);
+        snprintf(path, sizeof path, "photos.0.top.%d.logit", i);
+        wanted += targets[_i].share[class_index] * json_number_at(r.out, path);
+        known += targets[_i].share[class_index] != 0;
+    }
+    if (known) ck_assert_double_eq_tol(json_number_at(r.out, "photos.0.explanations.0.score"), wanted, 1e-4);
     process_free(&r);
 }
 END_TEST
@@ -177,6 +217,7 @@ Suite *options_suite(void) {
     tcase_add_unchecked_fixture(tcase, command_folder_make, command_folder_remove);
     tcase_add_loop_test(tcase, options_reach_the_library, 0, (int)(sizeof option_cases / sizeof *option_cases));
     tcase_add_loop_test(tcase, options_are_checked, 0, (int)(sizeof mistakes / sizeof *mistakes));
+    tcase_add_loop_test(tcase, targets_say_which_score, 0, (int)(sizeof targets / sizeof *targets));
     tcase_add_test(tcase, batches_shrink_to_the_memory_there_is);
     tcase_add_test(tcase, the_command_keeps_to_its_limit);
     tcase_add_test(tcase, a_signal_ends_it_cleanly);

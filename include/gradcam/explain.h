@@ -37,14 +37,42 @@ typedef enum gcam_target_kind {
     GCAM_TARGET_LOGIT = 0,       /**< z_c */
     GCAM_TARGET_PROBABILITY,     /**< p_c */
     GCAM_TARGET_LOG_PROBABILITY, /**< log p_c */
-    GCAM_TARGET_DIFFERENCE       /**< z_c - z_d: "why c rather than d" */
+    GCAM_TARGET_DIFFERENCE,      /**< z_c - z_d: "why c rather than d" */
+    GCAM_TARGET_SET,             /**< sum of weight x z over `terms` */
+    GCAM_TARGET_FINE, /**< z_c minus the mean of its three nearest rivals, weighted by their probabilities (Finer-CAM) */
+    GCAM_TARGET_AREA, /**< sum of z_c over the cells inside `mask`, where z is a picture for each class: segmentation; with
+                                      `layer`, of channel c of that layer: a unit or a channel */
+    GCAM_TARGET_SIMILARITY, /**< cosine of z and `reference`: "what makes this photo like that one" */
+    GCAM_TARGET_FUNCTION    /**< what `function` makes of z */
 } gcam_target_kind;
 
-/** A target: the kind of score and its classes. */
+/** A class and its weight in a set. */
+typedef struct gcam_term {
+    int class_index;
+    double weight;
+} gcam_term;
+
+/** A target of the caller's own: returns y for `count` numbers z, and writes dy/dz to `seed` (zeros before). Called once for each input that
+ * a method tries, from the calling thread. */
+typedef double (*gcam_target_fn)(const float *z, size_t count, double *seed, void *user);
+
+/** A target: the kind of score and what it is made of. Zero fields that a kind does not name are not looked at. Pointers are borrowed for the
+ * length of the call. All targets of one call are read from one layer. */
 typedef struct gcam_target {
     gcam_target_kind kind;
     int class_index; /**< c; GCAM_TOP_CLASS for the best class */
     int other_index; /**< d of GCAM_TARGET_DIFFERENCE */
+    int negated;     /**< 1: -y, of any kind */
+    const char *
+        layer; /**< AREA, SIMILARITY, FUNCTION: whose output is z; NULL: the class scores, for SIMILARITY what enters the last linear layer */
+    const gcam_term *terms; /**< SET; the first one's class names the explanation */
+    size_t term_count;
+    const uint8_t *mask;    /**< AREA: a byte for each cell of the layer, row-major, not 0 inside; NULL: all cells */
+    int mean;               /**< AREA: 1 divides by the number of cells */
+    const float *reference; /**< SIMILARITY: as many numbers as the layer has for one image; see gcam_embedding() */
+    size_t reference_count;
+    gcam_target_fn function; /**< FUNCTION */
+    void *user;
 } gcam_target;
 
 /** Stands for the class with the largest output. */
@@ -118,6 +146,10 @@ GCAM_API gcam_status gcam_explain_many(gcam_explanation ***out, size_t *count, g
 /** The same for a preprocessed float tensor (the session's input shape); image `index` of the batch is explained. */
 GCAM_API gcam_status gcam_explain_tensor(gcam_explanation ***out, size_t *count, gcam_session *s,
                                          const gcam_tensor *input, int64_t index, const gcam_explain_options *options);
+/** What the network makes of a photo: the output of `layer` (NULL: what enters the last linear layer; the class scores where there is none),
+ * as 1 x count numbers, for GCAM_TARGET_SIMILARITY. Session of batch 1; what it watched before is forgotten. Free with gcam_tensor_free().
+ * Errors: NOT_FOUND (layer), STATE, ARGUMENT, NUMERIC, CANCELED, NOMEM. */
+GCAM_API gcam_status gcam_embedding(gcam_tensor **out, gcam_session *s, const gcam_image *photo, const char *layer);
 /** Frees one explanation of gcam_explain(); NULL is fine. */
 GCAM_API void gcam_explanation_free(gcam_explanation *e);
 /** Frees an array of gcam_explain_many() with all that is in it; NULL is fine. */
@@ -133,14 +165,17 @@ GCAM_API const gcam_tensor *gcam_explanation_map(const gcam_explanation *e);
 GCAM_API const float *gcam_explanation_weights(const gcam_explanation *e, size_t *count);
 /** The method's row in the table of methods. */
 GCAM_API const gcam_method_info *gcam_explanation_method(const gcam_explanation *e);
-GCAM_API const char *gcam_explanation_layer(const gcam_explanation *e);         /**< NULL for methods of pixels */
-GCAM_API const gcam_target *gcam_explanation_target(const gcam_explanation *e); /**< with the class filled in */
+GCAM_API const char *gcam_explanation_layer(const gcam_explanation *e); /**< NULL for methods of pixels */
+/** The target, with the class filled in; of its pointers, `terms` and `layer` are copies and the others NULL. */
+GCAM_API const gcam_target *gcam_explanation_target(const gcam_explanation *e);
+/** The target as the command takes it: "logit", "prob", "diff:7", "set:3=1,5=-0.5", "channel:5@features.3". */
+GCAM_API const char *gcam_explanation_target_text(const gcam_explanation *e);
 /** Index of the explained class. */
 GCAM_API int gcam_explanation_class(const gcam_explanation *e);
 /** Label of the explained class. */
 GCAM_API const char *gcam_explanation_label(const gcam_explanation *e);
 GCAM_API double gcam_explanation_score(const gcam_explanation *e);       /**< value of the target */
-GCAM_API double gcam_explanation_probability(const gcam_explanation *e); /**< p_c */
+GCAM_API double gcam_explanation_probability(const gcam_explanation *e); /**< p_c; NaN where z has no classes */
 /** Sum of the shares minus what they should sum to, where a method promises completeness (integrated-gradients, gradientshap, fullgrad);
  * NaN for others. */
 GCAM_API double gcam_explanation_residual(const gcam_explanation *e);

@@ -93,7 +93,7 @@ gcam_status gcam__cam_check(const gcam__study *study, const gcam__map_layer *lay
 static void linear_weights(const gcam__task *task, double *alpha) {
     const float *weights = gcam__tail_weights(task->study, task->layer, NULL);
     int64_t channels = task->layer->k;
-    for (int64_t c = 0; c < task->study->class_count; c++) {
+    for (int64_t c = 0; c < task->study->end_count; c++) {
         double share = task->aim->seed[c];
         if (share == 0) continue;
         for (int64_t k = 0; k < channels; k++) alpha[k] += share * weights[c * channels + k];

@@ -5,7 +5,6 @@
 #include "core/options.h"
 #include "core/status.h"
 #include "graph/session.h"
-#include "model/preprocess.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -50,13 +49,14 @@ static gcam_status find_scores(gcam__study *study) {
     study->logits = gcam__logits_layer(study->network);
     const gcam_shape *scores = gcam__session_shape(study->session, study->logits);
     int64_t count = gcam_shape_count(scores);
-    if (scores->rank < 2 || count != scores->dim[0] * scores->dim[1]) {
+    if (scores->rank != 4 && (scores->rank < 2 || count != scores->dim[0] * scores->dim[1])) {
         char text[160];
         return gcam__fail(GCAM_ERR_UNSUPPORTED, "explain", "the output has the shape %s; class scores are N x classes",
                           gcam__shape_text(scores, text));
     }
     study->class_count = scores->dim[1];
-    return GCAM_OK;
+    study->logits_cells = count / (scores->dim[0] * scores->dim[1]);
+    return gcam__targets_place(study);
 }
 
 static gcam_status check_methods(const gcam__study *study) {
@@ -104,24 +104,50 @@ static void clear(gcam__study *study) {
     gcam__free(study->p);
 }
 
-static char *label_of(const gcam__study *study, int class_index) {
-    char text[32];
-    const char *label = study->model ? gcam_model_label(study->model, class_index) : NULL;
-    if (!label) snprintf(text, sizeof text, "class %d", class_index);
+/* A class has a label; a channel of some layer is a channel. */
+static char *label_of(const gcam__study *study, const gcam_target *target) {
+    char text[160];
+    int of_channel = target->kind == GCAM_TARGET_AREA && study->end != study->logits;
+    const char *label = study->model && !of_channel ? gcam_model_label(study->model, target->class_index) : NULL;
+    if (of_channel)
+        snprintf(text, sizeof text, "channel %d of %.100s", target->class_index,
+                 study->network->nodes[study->end].name);
+    else if (!label)
+        snprintf(text, sizeof text, "class %d", target->class_index);
     return gcam__strdup(label ? label : text);
+}
+
+/* The explanation outlives the call, so it has the target's words and numbers for itself. */
+static gcam_status keep_target(const gcam__study *study, gcam_explanation *e, const gcam_target *target) {
+    gcam__text text = {0};
+    gcam__target_text(target, &text);
+    e->target_text = text.data;
+    e->target = *target;
+    e->target.mask = NULL;
+    e->target.reference = NULL;
+    e->target.function = NULL;
+    e->target.user = NULL;
+    e->target.layer = target->layer ? gcam__strdup(target->layer) : NULL;
+    e->target.terms = NULL;
+    e->label = label_of(study, target);
+    if (text.status != GCAM_OK || !e->label || (target->layer && !e->target.layer)) return gcam_last_error()->status;
+    if (!target->terms) return GCAM_OK;
+    gcam_term *terms = gcam__alloc(target->term_count * sizeof *terms);
+    if (!terms) return gcam_last_error()->status;
+    memcpy(terms, target->terms, target->term_count * sizeof *terms);
+    e->target.terms = terms;
+    return GCAM_OK;
 }
 
 /* Runs one method and turns what it left into an explanation. */
 static gcam_status fill(const gcam__task *task) {
     const gcam__study *study = task->study;
     gcam_explanation *e = task->e;
-    e->target = task->aim->target;
+    GCAM_TRY(keep_target(study, e, &task->aim->target));
     e->score = task->aim->score;
     e->residual = NAN;
     e->probability = task->aim->probability;
     e->geometry = study->geometry;
-    e->label = label_of(study, e->target.class_index);
-    if (!e->label) return GCAM_ERR_NOMEM;
     if (task->layer) {
         e->layer = gcam__strdup(task->layer->name);
         if (!e->layer) return GCAM_ERR_NOMEM;
@@ -225,22 +251,11 @@ gcam_status gcam_explain_many(gcam_explanation ***out, size_t *count, gcam_sessi
     *out = NULL;
     *count = 0;
     if (!s || !photo) return gcam__fail(GCAM_ERR_ARGUMENT, "explain", "explaining needs a session and a photo");
-    gcam_shape shape = gcam_session_input_shape(s);
-    const gcam_model *model = gcam_session_model(s);
-    if (!model)
-        return gcam__fail(GCAM_ERR_STATE, "explain",
-                          "the session has no model, so no preprocessing for a photo; use gcam_explain_tensor");
-    if (shape.dim[0] != 1)
-        return gcam__fail(GCAM_ERR_STATE, "explain", "a photo needs a session of batch 1, this one has %lld",
-                          (long long)shape.dim[0]);
     gcam_tensor *input = NULL;
     gcam_geometry geometry;
-    gcam_preprocess how;
-    GCAM_TRY(gcam__preprocess_for_size(gcam_model_preprocess(model), (int)shape.dim[2], (int)shape.dim[3], &how));
-    GCAM_TRY(gcam_tensor_create(&input, &shape));
-    gcam_status status = gcam_preprocess_image(input, 0, photo, &how, &geometry);
+    GCAM_TRY(gcam__photo_to_input(&input, s, photo, &geometry));
     gcam__study study = {.session = s, .input = input};
-    if (status == GCAM_OK) status = explain_input(out, count, &study, &geometry, options);
+    gcam_status status = explain_input(out, count, &study, &geometry, options);
     gcam_tensor_free(input);
     return status;
 }

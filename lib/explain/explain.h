@@ -4,6 +4,7 @@
 #ifndef GCAM_EXPLAIN_EXPLAIN_H
 #define GCAM_EXPLAIN_EXPLAIN_H
 
+#include "core/text.h"
 #include "gradcam/explain.h"
 
 enum { GCAM__RULES = 3 }; /* rules of gcam_rule that a pass down to the pixels may follow */
@@ -39,7 +40,7 @@ typedef struct gcam__map_layer {
 typedef struct gcam__aim {
     gcam_target target;
     double score, probability;
-    double *seed;               /* one number a class */
+    double *seed;               /* one number an element of the end layer */
     float **gradient;           /* dy/dA, one K x h x w a layer */
     float *pixels[GCAM__RULES]; /* dy/dx, C x H x W, by rule */
 } gcam__aim;
@@ -63,11 +64,13 @@ typedef struct gcam__study {
     size_t layer_count;
     gcam__aim *aims;
     size_t aim_count;
-    unsigned wants; /* of all methods together */
-    int logits;     /* layer whose output is z: the network's output, or what enters its softmax */
-    int64_t class_count;
-    float *z;  /* class scores */
-    double *p; /* their softmax */
+    unsigned wants;                    /* of all methods together */
+    int logits;                        /* layer of the class scores: the network's output, or what enters its softmax */
+    int64_t class_count, logits_cells; /* cells of each class: 1 unless the output is a picture */
+    float *z;                          /* class scores */
+    double *p;                         /* their softmax */
+    int end; /* layer whose output the targets are read from, where passes back begin: mostly `logits` */
+    int64_t end_count, end_cells; /* its elements in all and in each class or channel */
 } gcam__study;
 
 /* What one method is to do: fill in e->raw, and weights and warnings where it has them. */
@@ -93,7 +96,8 @@ struct gcam__method {
 
 struct gcam_explanation {
     const gcam__method *method;
-    gcam_target target;
+    gcam_target target; /* its terms and layer are copies; other pointers are NULL */
+    char *target_text;
     char *layer; /* NULL for methods of pixels */
     char *label;
     gcam_tensor *raw, *map;
@@ -110,15 +114,26 @@ gcam_status gcam__method_lookup(const gcam__method **out, const char *id);
 /* ---- target.c ---- */
 /* Layer whose output holds the class scores. */
 int gcam__logits_layer(const gcam_network *network);
-/* Before the passes: do the classes exist? */
+/* What enters the last linear layer; the class scores where no linear layer ends in them. */
+int gcam__embedding_layer(const gcam_network *network);
+/* Finds the end layer. */
+gcam_status gcam__targets_place(gcam__study *study);
+/* Before the passes: do the classes exist, and all that a kind needs? */
 gcam_status gcam__targets_check(const gcam__study *study);
-/* The target's value for class scores z (class_count floats), and dy/dz unless `seed` is NULL (then cleared first). `p` has room for
- * class_count numbers and receives softmax z. */
-double gcam__target_value(const gcam__study *study, const gcam_target *target, const float *z, double *p, double *seed);
+/* The target's value for z, the end layer's output (end_count floats), and dy/dz unless `seed` is NULL (then cleared first). `work` has
+ * room for 2 end_count numbers. */
+double gcam__target_value(const gcam__study *study, const gcam_target *target, const float *z, double *work,
+                          double *seed);
 /* 1 where a probability's seed has vanished. */
 int gcam__is_saturated(const gcam__study *study, const gcam__aim *aim);
+/* "logit", "diff:7", "set:3=1,5=-0.5". */
+void gcam__target_text(const gcam_target *target, gcam__text *out);
 /* After the forward pass: fills in z, p, and every aim's target, seed, score and probability. */
 gcam_status gcam__targets_aim(gcam__study *study);
+
+/* ---- embed.c ---- */
+/* The photo as the session's input. */
+gcam_status gcam__photo_to_input(gcam_tensor **out, gcam_session *s, const gcam_image *photo, gcam_geometry *geometry);
 
 /* ---- layer.c ---- */
 /* Resolves options.layers (or the network's target layer) into study->layers; each must be N C H W. */
@@ -141,8 +156,8 @@ typedef struct gcam__lab {
     int *given;           /* layers whose values are brought: the input alone, or a layer and what runs beside it */
     gcam_tensor **values; /* theirs, `batch` images each; values[0] is what the caller fills */
     int given_count;
-    int64_t size;                 /* of one image of values[0] */
-    double *score, *p, *seed_row; /* the target's value for each image; work */
+    int64_t size;                    /* of one image of values[0] */
+    double *score, *work, *seed_row; /* the target's value for each image; room for two readings */
     gcam_tensor *seed;
 } gcam__lab;
 

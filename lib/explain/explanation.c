@@ -9,6 +9,9 @@ void gcam_explanation_free(gcam_explanation *e) {
     gcam__free(e->weights);
     gcam__free(e->layer);
     gcam__free(e->label);
+    gcam__free(e->target_text);
+    gcam__free((void *)(uintptr_t)e->target.layer);
+    gcam__free((void *)(uintptr_t)e->target.terms);
     gcam__free(e);
 }
 
@@ -40,6 +43,10 @@ const char *gcam_explanation_layer(const gcam_explanation *e) {
 
 const gcam_target *gcam_explanation_target(const gcam_explanation *e) {
     return &e->target;
+}
+
+const char *gcam_explanation_target_text(const gcam_explanation *e) {
+    return e->target_text;
 }
 
 int gcam_explanation_class(const gcam_explanation *e) {

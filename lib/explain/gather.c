@@ -39,6 +39,7 @@ static gcam_status watch_all(const gcam__study *study) {
     gcam_session *s = study->session;
     gcam_session_unwatch_all(s);
     GCAM_TRY(gcam_session_watch(s, study->logits, GCAM_WATCH_ACTIVATION));
+    GCAM_TRY(add_watch(s, study->end, GCAM_WATCH_ACTIVATION));
     unsigned what = GCAM_WATCH_ACTIVATION | (study->wants & GCAM__WANTS_GRADIENT ? GCAM_WATCH_GRADIENT : 0);
     for (size_t i = 0; i < study->layer_count; i++) {
         GCAM_TRY(add_watch(s, study->layers[i].index, what));
@@ -91,7 +92,7 @@ static gcam_status copy_gradients(gcam__study *study, size_t a, int64_t g, gcam_
 /* Bytes of the largest signal between the scores and the lowest place that the pass reaches. */
 static int64_t largest_signal(const gcam__study *study, int lowest) {
     int64_t largest = 1;
-    for (int i = lowest; i <= study->logits; i++) {
+    for (int i = lowest; i <= study->end; i++) {
         int64_t count = gcam_shape_count(gcam__session_shape(study->session, i));
         largest = count > largest ? count : largest;
     }
@@ -99,7 +100,7 @@ static int64_t largest_signal(const gcam__study *study, int lowest) {
 }
 
 static size_t seeds_at_once(const gcam__study *study, int to_pixels) {
-    int lowest = to_pixels ? gcam_network_input(study->network) : study->logits;
+    int lowest = to_pixels ? gcam_network_input(study->network) : study->end;
     for (size_t i = 0; i < study->layer_count; i++)
         lowest = study->layers[i].index < lowest ? study->layers[i].index : lowest;
     int64_t seeds = SEED_BYTES / (2 * largest_signal(study, lowest));
@@ -109,18 +110,18 @@ static size_t seeds_at_once(const gcam__study *study, int to_pixels) {
 
 /* Seeds of aims first .. first + count - 1; zero for the other images of the batch. */
 static void fill_seed(const gcam__study *study, size_t first, size_t count, gcam_tensor *seed) {
-    int64_t batch = study->input->shape.dim[0], classes = study->class_count;
+    int64_t batch = study->input->shape.dim[0], count_z = study->end_count;
     memset(seed->data, 0, (size_t)gcam_shape_count(&seed->shape) * sizeof *seed->data);
     for (size_t g = 0; g < count; g++) {
-        float *row = seed->data + ((int64_t)g * batch + study->image) * classes;
-        for (int64_t c = 0; c < classes; c++) row[c] = (float)study->aims[first + g].seed[c];
+        float *row = seed->data + ((int64_t)g * batch + study->image) * count_z;
+        for (int64_t c = 0; c < count_z; c++) row[c] = (float)study->aims[first + g].seed[c];
     }
 }
 
 /* Backward passes under one rule for all aims, `at_once` seeds each. */
 static gcam_status run_rule(gcam__study *study, gcam_rule rule, size_t at_once) {
     gcam_tensor *seed = NULL;
-    gcam_shape shape = *gcam__session_shape(study->session, study->logits);
+    gcam_shape shape = *gcam__session_shape(study->session, study->end);
     shape.dim[0] *= (int64_t)at_once;
     GCAM_TRY(gcam_tensor_create(&seed, &shape));
     gcam_status status = GCAM_OK;
@@ -128,7 +129,7 @@ static gcam_status run_rule(gcam__study *study, gcam_rule rule, size_t at_once) 
         size_t count = study->aim_count - first < at_once ? study->aim_count - first : at_once;
         seed->shape.dim[0] = (int64_t)count * study->input->shape.dim[0];
         fill_seed(study, first, count, seed);
-        status = gcam__session_backward_from(study->session, study->logits, seed, rule);
+        status = gcam__session_backward_from(study->session, study->end, seed, rule);
         for (size_t g = 0; g < count && status == GCAM_OK; g++)
             status = copy_gradients(study, first + g, (int64_t)g, rule);
     }

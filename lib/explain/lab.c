@@ -30,7 +30,7 @@ static int list_given(const gcam__study *study, int layer, const unsigned char *
     given[count++] = layer;
     for (int i = 0; i < network->count; i++) {
         int read = 0;
-        for (int j = layer + 1; j <= study->logits && !behind[i] && !read; j++) {
+        for (int j = layer + 1; j <= study->end && !behind[i] && !read; j++) {
             for (int k = 0; behind[j] && k < network->nodes[j].input_count; k++)
                 read |= network->nodes[j].inputs[k] == i;
         }
@@ -72,7 +72,7 @@ static int64_t elements(const gcam__study *study, int layer) {
 /* How many images fit the memory: a forward pass holds about three of its largest activations, a backward pass all of them. */
 static int64_t choose_batch(const gcam__study *study, int first, int64_t count, int backward) {
     int64_t largest = 1, all = 0;
-    for (int i = first; i <= study->logits; i++) {
+    for (int i = first; i <= study->end; i++) {
         int64_t size = elements(study, i);
         largest = size > largest ? size : largest;
         all += size;
@@ -117,19 +117,19 @@ static gcam_status make_value(gcam__lab *lab, int i) {
 
 static gcam_status open_batch(gcam__lab *lab, int watched) {
     const gcam__study *study = lab->study;
-    size_t classes = (size_t)study->class_count;
+    size_t ends = (size_t)study->end_count;
     lab->size = elements(study, lab->given[0]);
     lab->values = gcam__calloc((size_t)lab->given_count, sizeof *lab->values);
     lab->score = gcam__calloc((size_t)lab->batch, sizeof *lab->score);
-    lab->p = gcam__calloc(classes, sizeof *lab->p);
-    lab->seed_row = gcam__calloc(classes, sizeof *lab->seed_row);
-    if (!lab->values || !lab->score || !lab->p || !lab->seed_row) return GCAM_ERR_NOMEM;
+    lab->work = gcam__calloc(ends, 2 * sizeof *lab->work);
+    lab->seed_row = gcam__calloc(ends, sizeof *lab->seed_row);
+    if (!lab->values || !lab->score || !lab->work || !lab->seed_row) return GCAM_ERR_NOMEM;
     GCAM_TRY(make_session(lab));
     for (int i = 0; i < lab->given_count; i++) GCAM_TRY(make_value(lab, i));
-    GCAM_TRY(gcam_session_watch(lab->session, study->logits, GCAM_WATCH_ACTIVATION));
+    GCAM_TRY(gcam_session_watch(lab->session, study->end, GCAM_WATCH_ACTIVATION));
     if (watched < 0) return GCAM_OK;
     GCAM_TRY(gcam_session_watch(lab->session, watched, lab->session->watch[watched] | GCAM_WATCH_GRADIENT));
-    return gcam_tensor_create(&lab->seed, gcam__session_shape(lab->session, study->logits));
+    return gcam_tensor_create(&lab->seed, gcam__session_shape(lab->session, study->end));
 }
 
 static void close_batch(gcam__lab *lab) {
@@ -138,12 +138,12 @@ static void close_batch(gcam__lab *lab) {
     gcam_session_free(lab->session);
     gcam__free(lab->values);
     gcam__free(lab->score);
-    gcam__free(lab->p);
+    gcam__free(lab->work);
     gcam__free(lab->seed_row);
     lab->values = NULL;
     lab->seed = NULL;
     lab->session = NULL;
-    lab->score = lab->p = lab->seed_row = NULL;
+    lab->score = lab->work = lab->seed_row = NULL;
 }
 
 /* With half the batch for as long as it does not fit. */
@@ -199,18 +199,19 @@ static void fill_batch(gcam__lab *lab, int64_t first, int64_t used, const float 
 
 /* Scores of the batch, and their seeds where a gradient is wanted. */
 static void read_batch(gcam__lab *lab, int64_t used) {
-    int64_t classes = lab->study->class_count;
-    const gcam_tensor *z = gcam_session_activation(lab->session, lab->study->logits);
+    int64_t count = lab->study->end_count;
+    const gcam_tensor *z = gcam_session_activation(lab->session, lab->study->end);
     if (lab->seed) memset(lab->seed->data, 0, (size_t)gcam_shape_count(&lab->seed->shape) * sizeof(float));
     for (int64_t b = 0; b < used; b++) {
-        lab->score[b] = gcam__target_value(lab->study, &lab->aim->target, z->data + b * classes, lab->p, lab->seed_row);
-        for (int64_t c = 0; lab->seed && c < classes; c++) lab->seed->data[b * classes + c] = (float)lab->seed_row[c];
+        lab->score[b] =
+            gcam__target_value(lab->study, &lab->aim->target, z->data + b * count, lab->work, lab->seed_row);
+        for (int64_t c = 0; lab->seed && c < count; c++) lab->seed->data[b * count + c] = (float)lab->seed_row[c];
     }
 }
 
 static gcam_status report(const gcam__lab *lab, int64_t done) {
     const gcam_explain_options *options = &lab->study->options;
-    GCAM_TRY(gcam__session_check_cancel(lab->study->session, lab->study->logits));
+    GCAM_TRY(gcam__session_check_cancel(lab->study->session, lab->study->end));
     if (!options->progress
         || options->progress(lab->method, (double)done / (double)lab->count, options->progress_user) == 0)
         return GCAM_OK;
@@ -224,7 +225,7 @@ static gcam_status run_batch(gcam__lab *lab, int64_t used) {
                                          lab->given_count));
     read_batch(lab, used);
     if (!lab->seed) return GCAM_OK;
-    return gcam__session_backward_from(lab->session, lab->study->logits, lab->seed, GCAM_RULE_GRADIENT);
+    return gcam__session_backward_from(lab->session, lab->study->end, lab->seed, GCAM_RULE_GRADIENT);
 }
 
 static void take_batch(gcam__lab *lab, int64_t first, int64_t used, gcam__take_fn take, void *user) {

@@ -45,10 +45,10 @@ static gcam_status not_spatial(const gcam__study *study, const char *name, int i
 static gcam_status set_layer(const gcam__study *study, gcam__map_layer *layer, const char *name, int index) {
     const gcam_shape *shape = gcam__session_shape(study->session, index);
     if (shape->rank != 4) return not_spatial(study, name, index);
-    if (index > study->logits)
-        return gcam__fail(GCAM_ERR_UNSUPPORTED, "explain",
-                          "layer %.80s comes after the class scores (%.80s); choose one before them", name,
-                          study->network->nodes[study->logits].name);
+    if (index > study->end)
+        return gcam__fail(GCAM_ERR_UNSUPPORTED, "explain", "layer %.80s comes after the %s (%.80s); choose one before",
+                          name, study->end == study->logits ? "class scores" : "layer that the target is read from",
+                          study->network->nodes[study->end].name);
     *layer =
         (gcam__map_layer){.index = index, .name = name, .k = shape->dim[1], .h = shape->dim[2], .w = shape->dim[3]};
     return GCAM_OK;

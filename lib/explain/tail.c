@@ -75,7 +75,7 @@ static const float *refuse(char *reason, const char *what, const gcam__node *nod
 const float *gcam__tail_weights(const gcam__study *study, const gcam__map_layer *layer, char *reason) {
     const gcam_network *network = study->network;
     tail t = {study, 0, NULL};
-    for (int at = layer->index; at != study->logits;) {
+    for (int at = layer->index; at != study->end;) {
         int next = only_reader(network, at);
         if (next < 0) return refuse(reason, "%.100s (%.40s) does not feed exactly one layer", &network->nodes[at]);
         if (!take(&t, &network->nodes[next], at, next))
@@ -86,5 +86,5 @@ const float *gcam__tail_weights(const gcam__study *study, const gcam__map_layer 
     return refuse(reason,
                   t.weights ? "nothing averages over the image before %.100s (%.40s)"
                             : "no linear layer ends in %.100s (%.40s)",
-                  &network->nodes[study->logits]);
+                  &network->nodes[study->end]);
 }

@@ -6,6 +6,7 @@
 #include "render/font.h"
 #include "render/view.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -120,15 +121,24 @@ static void write_share(char *out, size_t size, double probability) {
 
 /* "class 242, 38.4 %", and what is explained where that is not the class's score itself. */
 static void write_detail(char *out, size_t size, const gcam__view *view) {
-    char share[32], what[64] = "";
+    static const char *const what[] = {[GCAM_TARGET_LOGIT] = "",
+                                       [GCAM_TARGET_PROBABILITY] = ", its probability explained",
+                                       [GCAM_TARGET_LOG_PROBABILITY] = ", its log-probability explained",
+                                       [GCAM_TARGET_DIFFERENCE] = ", rather than class",
+                                       [GCAM_TARGET_SET] = ", in a weighted set",
+                                       [GCAM_TARGET_FINE] = ", rather than its nearest rivals",
+                                       [GCAM_TARGET_AREA] = ", over an area",
+                                       [GCAM_TARGET_SIMILARITY] = ", what it shares with another photo",
+                                       [GCAM_TARGET_FUNCTION] = ", a target of the caller's"};
+    const gcam_target *target = &view->target;
+    char share[32], other[32] = "";
     write_share(share, sizeof share, view->probability);
-    if (view->target.kind == GCAM_TARGET_PROBABILITY) snprintf(what, sizeof what, ", its probability explained");
-    if (view->target.kind == GCAM_TARGET_LOG_PROBABILITY)
-        snprintf(what, sizeof what, ", its log-probability explained");
-    if (view->target.kind == GCAM_TARGET_DIFFERENCE) {
-        snprintf(what, sizeof what, ", rather than class %d", view->target.other_index);
-    }
-    snprintf(out, size, "class %d, %s%s", view->target.class_index, share, what);
+    if (target->kind == GCAM_TARGET_DIFFERENCE) snprintf(other, sizeof other, " %d", target->other_index);
+    if (isnan(view->probability))
+        snprintf(out, size, "%s%s", target->negated ? "against it" : "explained", what[target->kind]);
+    else
+        snprintf(out, size, "%sclass %d, %s%s%s", target->negated ? "against " : "", target->class_index, share,
+                 what[target->kind], other);
 }
 
 static void draw_header(gcam_image *canvas, const layout *l, int y, const gcam__view *view) {

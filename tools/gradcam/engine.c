@@ -168,21 +168,6 @@ int engine_find_class(const engine *e, const char *text, int *class_index) {
     return gcam_model_find_class(e->model, text, class_index) ? fail_use("%s", gcam_last_error()->message) : EXIT_DONE;
 }
 
-int engine_target(const engine *e, const settings *s, gcam_target *target) {
-    *target = (gcam_target){.kind = GCAM_TARGET_LOGIT, .class_index = GCAM_TOP_CLASS, .other_index = GCAM_TOP_CLASS};
-    if (!s->target || strcmp(s->target, "logit") == 0) return EXIT_DONE;
-    if (strcmp(s->target, "prob") == 0)
-        target->kind = GCAM_TARGET_PROBABILITY;
-    else if (strcmp(s->target, "logprob") == 0)
-        target->kind = GCAM_TARGET_LOG_PROBABILITY;
-    else if (strncmp(s->target, "diff:", 5) == 0)
-        target->kind = GCAM_TARGET_DIFFERENCE;
-    else
-        return fail_use("--target: \"%s\" is not one of logit, prob, logprob, diff:CLASS", s->target);
-    return target->kind == GCAM_TARGET_DIFFERENCE ? engine_find_class(e, s->target + 5, &target->other_index)
-                                                  : EXIT_DONE;
-}
-
 /* ---- memory ------------------------------------------------------------------------------------------------------------- */
 
 static struct {

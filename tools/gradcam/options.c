@@ -146,7 +146,8 @@ static const option_row table[] = {
     {"layer", 0, "L,...", EXPLAIN | LOCALIZE, WORDS, AT(layers), 0, 0, NULL,
      "layers for the CAM family (default: the network's own)"},
     {"target", 0, "T", EXPLAIN | LOCALIZE, TEXT, AT(target), 0, 0, NULL,
-     "score to explain: logit, prob, logprob or diff:CLASS (default logit)"},
+     "score to explain: logit (default), prob, logprob, diff:CLASS, fine, set:CLASS=WEIGHT,...,\n"
+     "                          similar:PHOTO, area[:MASK], channel:K@LAYER; with a - before it, its negative"},
     {"profile", 0, "P", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_profile,
      "paper, pytorch-grad-cam (pgc), captum, torchcam or lua (default paper)"},
     {"top", 'k', "K", CLASSIFY, INTEGER, AT(top), 1, 1e6, NULL, "how many classes to show (default 5)"},

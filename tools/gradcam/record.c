@@ -57,12 +57,6 @@ static void print_error(const record *r) {
 
 /* ---- as JSON ------------------------------------------------------------------------------------------------------------ */
 
-static void target_text(const gcam_target *target, char *text, size_t size) {
-    static const char *const names[] = {"logit", "prob", "logprob", "diff"};
-    snprintf(text, size, "%s", names[target->kind]);
-    if (target->kind == GCAM_TARGET_DIFFERENCE) snprintf(text, size, "diff:%d", target->other_index);
-}
-
 static void json_range(json_out *j, const gcam_tensor *raw) {
     int64_t count = gcam_shape_count(&raw->shape);
     float least = count > 0 ? raw->data[0] : 0, most = least;
@@ -98,14 +92,12 @@ static void json_warnings(json_out *j, unsigned warnings) {
 
 static void json_explanation(json_out *j, const record *r, size_t index) {
     const gcam_explanation *e = r->explanations[index];
-    char target[32];
-    target_text(gcam_explanation_target(e), target, sizeof target);
     json_object(j, NULL);
     json_text(j, "method", gcam_explanation_method(e)->id);
     json_integer(j, "class", gcam_explanation_class(e));
     json_text(j, "label", gcam_explanation_label(e));
     json_text(j, "layer", gcam_explanation_layer(e));
-    json_text(j, "target", target);
+    json_text(j, "target", gcam_explanation_target_text(e));
     json_float(j, "score", (float)gcam_explanation_score(e));
     json_range(j, gcam_explanation_raw(e));
     json_box(j, e, r->threshold);

@@ -13,8 +13,8 @@ static int has_target(const request *q, int class_index) {
 
 /* A target for each class of --class, or the best class alone. Classes said twice count once. */
 static int make_targets(request *q, const engine *e, const settings *s) {
-    gcam_target target;
-    int code = engine_target(e, s, &target);
+    int code = request_target(q, e, s);
+    gcam_target target = q->target;
     q->targets = calloc(s->classes.count + 1, sizeof *q->targets);
     if (!q->targets) return fail_memory();
     for (size_t i = 0; i < s->classes.count && code == EXIT_DONE; i++) {
@@ -43,6 +43,9 @@ int request_make(request *q, const engine *e, const settings *s) {
 
 void request_free(request *q) {
     free(q->targets);
+    free(q->terms);
+    free(q->mask);
+    gcam_tensor_free(q->embedding);
     *q = (request){0};
 }
 

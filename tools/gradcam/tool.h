@@ -126,8 +126,6 @@ void engine_close(engine *e);
 const char *engine_layer(const engine *e);
 /* The class that a person named. */
 int engine_find_class(const engine *e, const char *text, int *class_index);
-/* Target kind and other class of --target. */
-int engine_target(const engine *e, const settings *s, gcam_target *target);
 
 /* Number of weights of all layers. */
 long long count_parameters(const gcam_network *network);
@@ -145,7 +143,14 @@ size_t memory_left(void);
 typedef struct request {
     gcam_target *targets;
     size_t target_count;
+    gcam_target target; /* what --target says, for any class */
+    gcam_term *terms;   /* what it points to */
+    gcam_tensor *embedding;
+    uint8_t *mask;
 } request;
+
+/* Reads --target into q->target. */
+int request_target(request *q, const engine *e, const settings *s);
 
 /* Targets and layers as the command line names them, checked against the model. An exit code. */
 int request_make(request *q, const engine *e, const settings *s);
