@@ -1,5 +1,5 @@
 /* The house itself: the linters can fail, public headers stand alone, and what `make install` writes can be used, the demo
- * finds its photos. The checks are shell scripts in tests/scripts; each prints what was wrong. */
+ * finds its photos, published weights are fetched. The checks are shell scripts in tests/scripts; each prints what was wrong. */
 #include "support/process.h"
 
 #include <check.h>
@@ -38,6 +38,11 @@ START_TEST(demo_finds_its_photos) {
 }
 END_TEST
 
+START_TEST(published_weights_are_fetched_whole_or_not_at_all) {
+    expect_script_passes("get");
+}
+END_TEST
+
 Suite *house_suite(void) {
     Suite *suite = suite_create("house");
     TCase *tcase = tcase_create("scripts");
@@ -46,6 +51,7 @@ Suite *house_suite(void) {
     tcase_add_test(tcase, headers_stand_alone);
     tcase_add_test(tcase, installed_library_is_usable);
     tcase_add_test(tcase, demo_finds_its_photos);
+    tcase_add_test(tcase, published_weights_are_fetched_whole_or_not_at_all);
     suite_add_tcase(suite, tcase);
     return suite;
 }
