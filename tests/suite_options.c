@@ -127,22 +127,26 @@ END_TEST
 
 /* ---- memory --------------------------------------------------------------------------------------------------------------- */
 
-/* An allocator with a limit, and the most that was ever taken of it. */
+/* An allocator with a limit, and the most that was ever taken of it. The threads of a session share it. */
 typedef struct purse {
     size_t limit, used, peak;
 } purse;
 
 static void *take(size_t size, void *context) {
     purse *p = context;
-    if (p->used + size > p->limit) return NULL;
-    p->used += size;
-    p->peak = p->used > p->peak ? p->used : p->peak;
+    size_t used = __atomic_add_fetch(&p->used, size, __ATOMIC_RELAXED), peak = p->peak;
+    if (used > p->limit) {
+        __atomic_sub_fetch(&p->used, size, __ATOMIC_RELAXED);
+        return NULL;
+    }
+    while (used > peak && !__atomic_compare_exchange_n(&p->peak, &peak, used, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
     return aligned_alloc(16, (size + 15) / 16 * 16);
 }
 
 static void give(void *block, size_t size, void *context) {
     free(block);
-    ((purse *)context)->used -= size;
+    __atomic_sub_fetch(&((purse *)context)->used, size, __ATOMIC_RELAXED);
 }
 
 /* SmoothGrad of a small network under `limit` bytes; -1 if they do not suffice. */
