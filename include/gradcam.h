@@ -19,5 +19,6 @@
 #include "gradcam/layers.h"
 #include "gradcam/model.h"
 #include "gradcam/render.h"
+#include "gradcam/train.h"
 
 #endif

@@ -57,7 +57,13 @@ typedef struct gcam_adaptive_pool_params {
 typedef struct gcam_batchnorm_params {
     double eps; /**< default 1e-5 */
     int64_t no_affine;
+    double momentum; /**< share of a batch in the running averages when training; default 0.1 */
 } gcam_batchnorm_params;
+
+/** dropout: identity at inference; in training y = x / (1 - p) or, with probability p, 0. */
+typedef struct gcam_dropout_params {
+    double p; /**< default 0.5 */
+} gcam_dropout_params;
 
 /** y = x for x > 0, slope x otherwise. */
 typedef struct gcam_leaky_relu_params {

@@ -36,6 +36,7 @@ void gcam__session_fill_run(gcam_session *s, int i, gcam__run *run) {
         s->in[k] = &s->activation[node->inputs[k]];
         s->in_shape[k] = s->shape[node->inputs[k]];
     }
+    s->training.layer = i;
     size_t aux = s->forward.aux[i], scratch = s->forward.scratch[i];
     *run = (gcam__run){.compute = &s->compute,
                        .layer = &node->layer,
@@ -46,6 +47,7 @@ void gcam__session_fill_run(gcam_session *s, int i, gcam__run *run) {
                        .aux = aux == GCAM__NOWHERE ? NULL : s->values.data + aux,
                        .scratch = scratch == GCAM__NOWHERE ? NULL : s->values.data + scratch,
                        .prepared = s->prepared[i],
+                       .training = s->train ? &s->training : NULL,
                        .seeds = 1};
 }
 
@@ -85,7 +87,7 @@ static gcam_status make_plan(gcam_session *s) {
 
 static int is_shared_view(const gcam_session *s, int i) {
     const gcam__node *node = &s->network->nodes[i];
-    return node->layer.op->view && s->activation[i].data == s->activation[node->inputs[0]].data;
+    return gcam__plan_is_view(node, s->train) && s->activation[i].data == s->activation[node->inputs[0]].data;
 }
 
 static gcam_status run_layers(gcam_session *s, int check) {
@@ -158,7 +160,10 @@ gcam_status gcam__session_forward_given(gcam_session *s, const int *layers, cons
     }
     gcam__blas_enter(&s->compute);
     gcam_status status = make_plan(s);
-    if (status == GCAM_OK) status = run_forward(s);
+    if (status == GCAM_OK) {
+        gcam__session_refresh(s);
+        status = run_forward(s);
+    }
     gcam__blas_leave(&s->compute);
     s->has_forward = status == GCAM_OK;
     return status;

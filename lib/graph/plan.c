@@ -94,6 +94,10 @@ static int most_inputs(const gcam_network *network) {
     return most;
 }
 
+int gcam__plan_is_view(const gcam__node *node, int training) {
+    return node->layer.op->view && !(training && node->layer.op->trains);
+}
+
 static void fill_nowhere(size_t *offsets, int count) {
     for (int i = 0; i < count; i++) offsets[i] = GCAM__NOWHERE;
 }
@@ -163,7 +167,8 @@ static void join_places(const gcam_network *network, const gcam_shape *shapes, c
         if (!plan->needed[i] || node->input_count < 1 || request->activation[i] & GCAM__GIVEN) continue;
         int from = root[node->inputs[0]];
         int same_size = gcam_shape_count(&shapes[i]) == gcam_shape_count(&shapes[from]);
-        int joins = same_size && (node->layer.op->view || (node->layer.op->in_place && last[from] <= i));
+        int joins =
+            same_size && (gcam__plan_is_view(node, request->training) || (node->layer.op->in_place && last[from] <= i));
         if (!joins) continue;
         root[i] = from;
         if (last[from] < last[i]) last[from] = last[i];
@@ -172,15 +177,15 @@ static void join_places(const gcam_network *network, const gcam_shape *shapes, c
 
 /* A view shares its input's memory for as long as either is read: an in-place layer after a view must see both lives. Views are
  * therefore given their input's last use before places are joined. */
-static void extend_views(const gcam_network *network, const gcam__forward_plan *plan, int *last) {
+static void extend_views(const gcam_network *network, const gcam__forward_plan *plan, int training, int *last) {
     for (int i = network->count - 1; i >= 0; i--) {
         const gcam__node *node = &network->nodes[i];
-        if (!plan->needed[i] || !node->layer.op->view || node->input_count < 1) continue;
+        if (!plan->needed[i] || !gcam__plan_is_view(node, training) || node->input_count < 1) continue;
         if (last[node->inputs[0]] < last[i]) last[node->inputs[0]] = last[i];
     }
     for (int i = 0; i < network->count; i++) {
         const gcam__node *node = &network->nodes[i];
-        if (!plan->needed[i] || !node->layer.op->view || node->input_count < 1) continue;
+        if (!plan->needed[i] || !gcam__plan_is_view(node, training) || node->input_count < 1) continue;
         if (last[i] < last[node->inputs[0]]) last[i] = last[node->inputs[0]];
     }
 }
@@ -215,7 +220,7 @@ static gcam_status plan_places(gcam__forward_plan *plan, const gcam_network *net
                                const gcam__request *request, const gcam__compute *compute, gcam_shape *in, int *root,
                                int *last) {
     find_last_use(network, request, plan, last);
-    extend_views(network, plan, last);
+    extend_views(network, plan, request->training, last);
     join_places(network, shapes, request, plan, root, last);
     span_list list = {0};
     gcam_status status = collect_forward(&list, plan, network, shapes, request, root, last, compute, in);

@@ -16,6 +16,7 @@ typedef struct gcam__request {
     unsigned char *gradient; /* the same for the gradient */
     int parameters;          /* gradients of weights */
     int everything;          /* every value that a pass of relevance may read: all activations */
+    int training;            /* layers run as in training */
 } gcam__request;
 
 enum { GCAM__REACH = 1, GCAM__KEEP = 2, GCAM__GIVEN = 4 };
@@ -53,6 +54,8 @@ int gcam__plan_covers(const gcam_network *network, const gcam__forward_plan *for
 /* 1 where the node is passed on the way back: one of its inputs, or its weights, want a gradient. */
 int gcam__plan_passes(const gcam_network *network, const gcam__request *request, const unsigned char *needed,
                       const unsigned char *below, int node);
+/* 1 where the node's output is its input's memory. */
+int gcam__plan_is_view(const gcam__node *node, int training);
 /* Bytes of one place: rounded up so that the next one is aligned. */
 size_t gcam__plan_round(size_t bytes);
 void gcam__forward_plan_free(gcam__forward_plan *plan);

@@ -10,7 +10,7 @@
 /* ---- requests and blocks -------------------------------------------------------------------------------------------------- */
 
 gcam_status gcam__request_create(gcam__request *request, int count) {
-    request->parameters = request->everything = 0;
+    request->parameters = request->everything = request->training = 0;
     request->activation = gcam__calloc((size_t)count, 1);
     request->gradient = gcam__calloc((size_t)count, 1);
     return request->activation && request->gradient ? GCAM_OK : GCAM_ERR_NOMEM;
@@ -22,11 +22,12 @@ gcam_status gcam__request_copy(gcam__request *to, const gcam__request *from, int
     memcpy(to->gradient, from->gradient, (size_t)count);
     to->parameters = from->parameters;
     to->everything = from->everything;
+    to->training = from->training;
     return GCAM_OK;
 }
 
 int gcam__request_equal(const gcam__request *a, const gcam__request *b, int count) {
-    return a->parameters == b->parameters && a->everything == b->everything
+    return a->parameters == b->parameters && a->everything == b->everything && a->training == b->training
            && memcmp(a->activation, b->activation, (size_t)count) == 0
            && memcmp(a->gradient, b->gradient, (size_t)count) == 0;
 }
@@ -61,6 +62,7 @@ void gcam__session_collect_request(gcam_session *s) {
     }
     s->request.parameters = s->watch_parameters;
     s->request.everything = s->watch_relevance;
+    s->request.training = s->train;
 }
 
 /* ---- making and freeing ---------------------------------------------------------------------------------------------------- */
@@ -247,6 +249,26 @@ gcam_status gcam_session_watch_parameters(gcam_session *s, int on) {
         }
     }
     return GCAM_OK;
+}
+
+void gcam__session_train(gcam_session *s, uint64_t seed, uint64_t step) {
+    s->train = 1;
+    s->training = (gcam__training){.seed = seed, .step = step};
+}
+
+void gcam__session_weights_changed(gcam_session *s) {
+    s->stale = 1;
+}
+
+void gcam__session_refresh(gcam_session *s) {
+    if (!s->stale) return;
+    s->stale = 0;
+    for (int i = 0; i < s->network->count; i++) {
+        const gcam__node *node = &s->network->nodes[i];
+        if (s->prepared[i])
+            node->layer.op->prepare(&s->compute, &node->layer, &s->shape[node->inputs[0]], &s->shape[i],
+                                    (void *)(uintptr_t)s->prepared[i]);
+    }
 }
 
 const gcam_tensor *gcam_session_output(const gcam_session *s) {

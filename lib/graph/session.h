@@ -52,6 +52,9 @@ struct gcam_session {
 
     unsigned char *watch; /* GCAM_WATCH_* per node */
     int watch_parameters, watch_relevance;
+    int train;               /* 1: layers run in training */
+    int stale;               /* 1: weights have changed since they were prepared */
+    gcam__training training; /* what they are told */
     gcam__hook *hooks;
     size_t hook_count, hook_capacity;
     gcam_hook_id next_hook;
@@ -105,6 +108,13 @@ void gcam__relevance_free(gcam_session *s);
  * them. Errors: STATE (a path does not), SHAPE, and those of gcam_session_forward(). */
 gcam_status gcam__session_forward_given(gcam_session *s, const int *layers, const gcam_tensor *const *values,
                                         int count);
+
+/* Passes from now on are training passes: batch norm takes and remembers the batch's statistics, dropout drops. The network's weights
+ * must be memory that may be written. `step` numbers the pass for random layers. */
+void gcam__session_train(gcam_session *s, uint64_t seed, uint64_t step);
+/* The network's weights have changed in place: before its next pass the session prepares anew what kernels had prepared. */
+void gcam__session_weights_changed(gcam_session *s);
+void gcam__session_refresh(gcam_session *s);
 
 /* Puts what watches, hooks and the values given ask for into s->request. */
 void gcam__session_collect_request(gcam_session *s);

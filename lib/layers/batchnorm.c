@@ -1,7 +1,8 @@
-/* Batch normalisation at inference (Ioffe & Szegedy 2015), per channel c of N C ...:
+/* Batch normalisation; batchnorm_train.c has the training pass. At inference (Ioffe & Szegedy 2015), per channel c of N C ...:
  *   y = scale_c x + shift_c,  scale = gamma / sqrt(var + eps),  shift = beta - mean scale.
  * Backward under every rule: dx = scale_c dy; dbeta_c = sum dy, dgamma_c = sum dy (x - mean_c) / sqrt(var_c + eps).
  * Prepared memory: scale (C), then shift (C), from double arithmetic. The graph folds the same numbers into a convolution. */
+#include "layers/batchnorm.h"
 #include "core/status.h"
 #include "layers/loops.h"
 #include "layers/relevance.h"
@@ -10,7 +11,7 @@
 
 #include <math.h>
 
-enum { GAMMA, BETA, MEAN, VARIANCE };
+enum { GAMMA = GCAM__BN_GAMMA, BETA = GCAM__BN_BETA, MEAN = GCAM__BN_MEAN, VARIANCE = GCAM__BN_VARIANCE };
 
 static gcam_status infer(const gcam__layer *layer, const gcam_shape *in, int in_count, gcam_shape *out) {
     (void)in_count;
@@ -58,6 +59,10 @@ static void prepare(const gcam__compute *compute, const gcam__layer *layer, cons
 static void forward(const gcam__run *run) {
     const gcam_shape *in = &run->in_shape[0];
     const float *scale = run->prepared;
+    if (run->training) {
+        gcam__batchnorm_train(run);
+        return;
+    }
     gcam__scale_shift(run->compute, run->in[0]->data, run->out->data, in->dim[0] * in->dim[1],
                       gcam__dim_product(in, 2, in->rank), in->dim[1], scale, scale + in->dim[1]);
 }
@@ -82,6 +87,10 @@ static void weight_gradients(const void *context, int64_t c) {
 }
 
 static void backward(const gcam__run *run) {
+    if (run->training) {
+        gcam__batchnorm_train_backward(run);
+        return;
+    }
     const gcam_shape *in = &run->in_shape[0];
     int64_t size = gcam__dim_product(in, 2, in->rank), planes = run->seeds * in->dim[0] * in->dim[1];
     if (run->din[0])
@@ -95,6 +104,7 @@ static const char *const weights[] = {"weight", "bias", "running_mean", "running
 static const gcam__param parameters[] = {
     {"eps", GCAM__PARAM_NUMBER, offsetof(gcam_batchnorm_params, eps), .fallback = 1e-5},
     {"no_affine", GCAM__PARAM_INT, offsetof(gcam_batchnorm_params, no_affine)},
+    {"momentum", GCAM__PARAM_NUMBER, offsetof(gcam_batchnorm_params, momentum), .fallback = 0.1},
     {NULL},
 };
 
@@ -105,11 +115,12 @@ const gcam__op gcam__op_batchnorm = {
     .weights = weights,
     .min_inputs = 1,
     .max_inputs = 1,
-    .needs = GCAM__NEEDS_INPUT_FOR_WEIGHTS,
+    .needs = GCAM__NEEDS_INPUT_FOR_WEIGHTS | GCAM__NEEDS_AUX,
     .in_place = 1,
     .infer = infer,
     .weight_shape = weight_shape,
     .multiplies = multiplies,
+    .aux_bytes = gcam__batchnorm_aux_bytes,
     .prepared_bytes = prepared_bytes,
     .prepare = prepare,
     .forward = forward,

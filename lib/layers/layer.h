@@ -35,6 +35,13 @@ typedef struct gcam__param {
     int is_signed;   /* an integer that may be negative */
 } gcam__param;
 
+/* What a layer is told when it runs in training; NULL at inference. Random layers draw from (seed, step, layer), so that a step can be
+ * repeated; batch norm takes the batch's statistics and moves its running averages, whose memory the network's owner may write. */
+typedef struct gcam__training {
+    uint64_t seed, step;
+    int layer; /* index in the network */
+} gcam__training;
+
 typedef struct gcam__spread gcam__spread;
 
 /* One run of one layer. Forward reads `in` and writes `out` and `aux`; backward reads `dout` and what the operation says it needs
@@ -44,11 +51,12 @@ typedef struct gcam__run {
     const gcam__layer *layer;
     const gcam_tensor *const *in; /* backward: NULL entries unless GCAM__NEEDS_INPUT */
     int in_count;
-    const gcam_shape *in_shape; /* always there, also where in[i] is not */
-    gcam_tensor *out;           /* backward: NULL unless GCAM__NEEDS_OUTPUT */
-    void *aux;                  /* op->aux_bytes; forward: NULL when no backward will follow */
-    void *scratch;              /* op->scratch_bytes; contents undefined */
-    const void *prepared;       /* op->prepared_bytes, made by op->prepare for both directions; NULL where none */
+    const gcam_shape *in_shape;     /* always there, also where in[i] is not */
+    gcam_tensor *out;               /* backward: NULL unless GCAM__NEEDS_OUTPUT */
+    void *aux;                      /* op->aux_bytes; forward: NULL when no backward will follow */
+    void *scratch;                  /* op->scratch_bytes; contents undefined */
+    const void *prepared;           /* op->prepared_bytes, made by op->prepare for both directions; NULL where none */
+    const gcam__training *training; /* NULL: inference */
     /* backward only */
     int64_t seeds;
     const gcam_tensor *dout;
@@ -87,6 +95,7 @@ struct gcam__op {
     unsigned needs;
     int in_place; /* 1: out may be in[0]'s memory in forward, where backward will not need in[0] */
     int view;     /* 1: out is in[0]'s memory under another shape (flatten, dropout); forward copies if it is not */
+    int trains;   /* 1: in training the layer is another function than at inference, and no view */
     int is_input; /* 1: the caller gives the value; there is nothing to compute */
 
     /* Output's shape from the inputs'. Errors: SHAPE with a sentence. */

@@ -19,6 +19,7 @@
 #include "core/text.h"
 #include "gradcam/model.h"
 #include "graph/network.h"
+#include "model/model.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -335,7 +336,7 @@ static gcam_status read_text(reader *r, const char *text) {
     return status == GCAM_OK ? GCAM_OK : in_line(r);
 }
 
-gcam_status gcam_network_from_text(gcam_network **out, const char *text, const gcam_tensor_table *weights) {
+gcam_status gcam__builder_from_text(gcam_builder **out, const char *text) {
     *out = NULL;
     if (text == NULL) return gcam__fail(GCAM_ERR_ARGUMENT, "gcam_network_from_text", "there is no text");
     reader r = {0};
@@ -345,10 +346,17 @@ gcam_status gcam_network_from_text(gcam_network **out, const char *text, const g
     gcam_status status = gcam_builder_create(&r.b);
     if (status == GCAM_OK) status = read_text(&r, text);
     if (status == GCAM_OK)
-        status = gcam_builder_finish(out, r.b, weights);
+        *out = r.b;
     else
         gcam_builder_free(r.b);
     gcam__free(r.inputs);
     gcam__free(copy);
     return status;
+}
+
+gcam_status gcam_network_from_text(gcam_network **out, const char *text, const gcam_tensor_table *weights) {
+    gcam_builder *b;
+    *out = NULL;
+    GCAM_TRY(gcam__builder_from_text(&b, text));
+    return gcam_builder_finish(out, b, weights);
 }

@@ -27,6 +27,13 @@ struct gcam_model {
 #define GCAM__KEY_SOURCE "source" /* base name of the checkpoint */
 #define GCAM__KEY_SHA256 "sha256" /* of the checkpoint */
 
+/* As gcam_model_save(), with further metadata. */
+gcam_status gcam__model_save_about(const gcam_model *model, const char *path, gcam_dtype dtype,
+                                   const gcam_metadata *about, size_t about_count);
+
+/* The builder with all that graph text says, before weights are bound. Errors name the line. */
+gcam_status gcam__builder_from_text(gcam_builder **out, const char *text);
+
 /* A preprocessing as one line of NAME=VALUE words, and back. Errors: FORMAT, ARGUMENT, NOMEM. */
 void gcam__preprocess_write(const gcam_preprocess *how, gcam__text *text);
 gcam_status gcam__preprocess_read(gcam_preprocess *out, const char *text);

@@ -101,7 +101,8 @@ static gcam_status collect_metadata(contents *c, const gcam_model *model) {
     return add(c, GCAM__KEY_GRAPH, c->graph);
 }
 
-gcam_status gcam_model_save(const gcam_model *model, const char *path, gcam_dtype dtype) {
+gcam_status gcam__model_save_about(const gcam_model *model, const char *path, gcam_dtype dtype,
+                                   const gcam_metadata *about, size_t about_count) {
     if (model == NULL || path == NULL)
         return gcam__fail(GCAM_ERR_ARGUMENT, "gcam_model_save", "there is no %s", model == NULL ? "model" : "path");
     if (dtype != GCAM_DTYPE_F32 && dtype != GCAM_DTYPE_F16 && dtype != GCAM_DTYPE_BF16)
@@ -111,11 +112,16 @@ gcam_status gcam_model_save(const gcam_model *model, const char *path, gcam_dtyp
     contents c = {0};
     gcam_status status = collect_weights(&c, model->network);
     if (status == GCAM_OK) status = collect_metadata(&c, model);
+    for (size_t i = 0; i < about_count && status == GCAM_OK; i++) status = add(&c, about[i].key, about[i].value);
     if (status == GCAM_OK)
         status = gcam_safetensors_write(path, c.entries, model->network->parameter_count, c.metadata, c.metadata_count,
                                         dtype);
     clear(&c);
     return status;
+}
+
+gcam_status gcam_model_save(const gcam_model *model, const char *path, gcam_dtype dtype) {
+    return gcam__model_save_about(model, path, dtype, NULL, 0);
 }
 
 gcam_status gcam_file_check_name(const char *path, int *agrees, char *hex) {

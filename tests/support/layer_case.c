@@ -127,6 +127,7 @@ void trial_forward(trial *t) {
                      .aux = t->aux,
                      .scratch = t->scratch[0],
                      .prepared = t->prepared,
+                     .training = t->training,
                      .seeds = 1};
     gcam__blas_enter(&t->compute);
     t->layer.op->forward(&run);
@@ -146,6 +147,7 @@ void trial_backward(trial *t, gcam_rule rule, int with_weights) {
                      .aux = needs & GCAM__NEEDS_AUX ? t->aux : NULL,
                      .scratch = t->scratch[1],
                      .prepared = t->prepared,
+                     .training = t->training,
                      .seeds = t->seeds,
                      .dout = t->dout,
                      .din = t->din,

@@ -29,6 +29,7 @@ typedef struct trial {
     gcam_tensor *dout, *din[REFERENCE_INPUTS]; /* batch G N */
     gcam_tensor *dweight[GCAM__MAX_WEIGHTS];   /* begins as 1: backward adds */
     void *aux, *prepared, *scratch[2];         /* scratch: forward, backward */
+    const gcam__training *training;            /* NULL: as at inference */
 } trial;
 
 /* Infers shapes and checks parameters; the error of either. With `t` filled in only as far as that needs. */

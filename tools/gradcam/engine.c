@@ -14,8 +14,7 @@ double seconds_now(void) {
 
 /* ---- labels ------------------------------------------------------------------------------------------------------------- */
 
-/* One label a line; of lines with tabs (index, id, name) the last column. */
-static int read_labels(engine *e, const char *path) {
+int engine_read_labels(engine *e, const char *path) {
     int code = read_text(&e->labels_text, path);
     if (code != EXIT_DONE) return code;
     size_t lines = 1;
@@ -41,7 +40,7 @@ static int read_labels(engine *e, const char *path) {
 static int engine_options(engine *e, const settings *s, gcam_model_options *options) {
     *options = (gcam_model_options){.struct_size = sizeof *options, .arch = s->arch};
     if (s->labels) {
-        int code = read_labels(e, s->labels);
+        int code = engine_read_labels(e, s->labels);
         if (code != EXIT_DONE) return code;
         options->labels = e->labels;
         options->label_count = e->label_count;

@@ -43,6 +43,16 @@ static const subcommand subcommands[] = {
      "\n"
      "  gradcam inspect squeezenet1_1.pth\n",
      0, 1, run_inspect},
+    {"train", TRAIN, "DIR [-o MODEL] [options]", "a network from a folder of class folders",
+     "DIR holds a folder of photos for each class, or such folders in train and val. Writes a model file, and beside "
+     "it\n"
+     "FILE.tsv with a line an epoch. A run that was stopped (Ctrl-C, a crash) goes on where it was when the same "
+     "command\n"
+     "is given again; the same seed gives the same bits.\n"
+     "\n"
+     "  gradcam train flowers -o flowers.safetensors --epochs 30\n"
+     "  gradcam train photos --graph mine.net --size 112 --first-size 64 --lr 0.1 --seed 1 -o mine.safetensors\n",
+     1, 1, run_train},
     {"methods", METHODS, "[options]", "the table of explanation methods", "", 0, 0, run_methods},
     {"archs", ARCHS, "[options]", "the table of architectures", "", 0, 0, run_archs},
     {"doctor", DOCTOR, "[options]", "versions, processor, libraries, and a self-test", "", 0, 0, run_doctor},

@@ -155,6 +155,7 @@ static const option_row table[] = {
      "share of the map's maximum that counts as inside (default 0.15)"},
     {"out", 'o', "DIR", EXPLAIN | LOCALIZE, TEXT, AT(out), 0, 0, NULL,
      "folder for the results, created if need be (default .)"},
+    {"out", 'o', "FILE", TRAIN, TEXT, AT(out), 0, 0, NULL, "model file to write (default model.safetensors)"},
     {"save", 0, "KIND,...", EXPLAIN, PARSED, 0, 0, 0, parse_save,
      "png, sheet, npy (raw map), map (display map), none (default png,sheet)"},
     {"show", 0, NULL, EXPLAIN | LOCALIZE, FLAG, AT(show), 0, 0, NULL, "preview in the terminal"},
@@ -163,10 +164,26 @@ static const option_row table[] = {
      "share of the map's colour in an overlay, up to 1 (default 0.5)"},
     {"arch", 0, "ID", WITH_MODEL, TEXT, AT(arch), 0, 0, NULL,
      "architecture, as `gradcam archs` lists them (default: found from the file)"},
-    {"labels", 0, "FILE", WITH_MODEL, TEXT, AT(labels), 0, 0, NULL, "class labels, one a line"},
+    {"labels", 0, "FILE", WITH_MODEL | TRAIN, TEXT, AT(labels), 0, 0, NULL, "class labels, one a line"},
     {"preprocess", 0, "NAME", WITH_MODEL, TEXT, AT(preprocess), 0, 0, NULL,
      "torchvision[-RESIZE[-CROP]][-bicubic], caffe, unit, cifar or squash (default: the model's)"},
     {"size", 0, "HxW", WITH_PHOTOS, PARSED, 0, 0, 0, parse_size, "input size (default: the model's)"},
+    {"epochs", 0, "N", TRAIN, INTEGER, AT(epochs), 1, 1e6, NULL, "times that every photo is seen (default 16)"},
+    {"batch", 0, "N", TRAIN, INTEGER, AT(batch), 1, 65536, NULL, "photos a step (default 64)"},
+    {"lr", 0, "R", TRAIN, REAL, AT(lr), 1e-12, 1e3, NULL, "highest learning rate (default 0.15)"},
+    {"weight-decay", 0, "D", TRAIN, REAL, AT(weight_decay), 0, 1, NULL,
+     "of weights, not of batch norm and biases (default 0.001)"},
+    {"warm-up", 0, "E", TRAIN, REAL, AT(warm_up), 0, 1e6, NULL, "epochs in which the rate rises (default 2)"},
+    {"cool-down", 0, "E", TRAIN, REAL, AT(cool_down), 0, 1e6, NULL,
+     "epochs at the end in which it falls in a straight line (default: as a cosine, after the warm-up)"},
+    {"size", 0, "N", TRAIN, INTEGER, AT(crop), 1, 4096, NULL, "side of the crops (default: the network's input)"},
+    {"first-size", 0, "N", TRAIN, INTEGER, AT(first_crop), 1, 4096, NULL,
+     "side of the crops at the beginning, growing by 16 (default: --size)"},
+    {"growth", 0, "E", TRAIN, INTEGER, AT(growth), 1, 1e6, NULL, "epochs in which they grow (default: three quarters)"},
+    {"hold-out", 0, "S", TRAIN, REAL, AT(hold_out), 1e-6, 0.9, NULL,
+     "share of the photos for validation, where there is no folder val (default 0.1)"},
+    {"license", 0, "TEXT", TRAIN, TEXT, AT(license), 0, 0, NULL, "what the model file says of its licence"},
+    {"seed", 0, "N", TRAIN, INTEGER, AT(seed), 0, 9e15, NULL, "of first weights, order and augmentation (default 0)"},
     {"no-exif", 0, NULL, WITH_PHOTOS, FLAG, AT(no_exif), 0, 0, NULL,
      "do not turn photos as their EXIF orientation says"},
     {"seed", 0, "N", EXPLAIN | LOCALIZE, INTEGER, AT(seed), 0, 9e15, NULL,
@@ -185,7 +202,9 @@ static const option_row table[] = {
      "allocate no more than, say, 500M: smaller batches, or an error (the mapped weights do not count)"},
     {"graph", 0, "FILE", WITH_MODEL, TEXT, AT(graph), 0, 0, NULL,
      "the network as text, where no known architecture fits"},
-    {"dtype", 0, "TYPE", CONVERT, PARSED, 0, 0, 0, parse_dtype, "f32, f16 or bf16 (default f32)"},
+    {"graph", 0, "FILE", TRAIN, TEXT, AT(graph), 0, 0, NULL,
+     "the network as text (default: a small residual network for photos of 128 x 128)"},
+    {"dtype", 0, "TYPE", CONVERT | TRAIN, PARSED, 0, 0, 0, parse_dtype, "f32, f16 or bf16 (default f32)"},
     {"threads", 't', "N", ALL, INTEGER, AT(threads), 1, 4096, NULL,
      "processors to use (default: all that are allowed)"},
     {"json", 0, NULL, ALL, FLAG, AT(json), 0, 0, NULL, "one JSON object on standard output"},
@@ -218,7 +237,8 @@ static int set_number(settings *s, const option_row *row, const char *value) {
         if (whole)
             return fail_use("--%s: \"%s\" is not a whole number from %.0f to %.0f", row->name, value, row->least,
                             row->most);
-        return fail_use("--%s: \"%s\" is not a number above 0 and up to %g", row->name, value, row->most);
+        return fail_use("--%s: \"%s\" is not a number %s 0 and up to %g", row->name, value,
+                        row->least > 0 ? "above" : "from", row->most);
     }
     void *member = (char *)s + row->offset;
     if (whole)
@@ -345,6 +365,8 @@ int settings_parse(settings *s, const subcommand *which, int argc, char **argv) 
     char letters[3 * ROWS + 2];
     getopt_tables(which, options, letters);
     *s = (settings){.subcommand = which, .out = ".", .save = SAVE_PNG | SAVE_SHEET, .top = 5};
+    s->weight_decay = s->warm_up = s->cool_down = -1;
+    s->hold_out = 0.1;
     opterr = 0;
     for (int code; (code = getopt_long(argc, argv, letters, options, NULL)) != -1;) {
         const option_row *row = row_of(code);

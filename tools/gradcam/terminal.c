@@ -35,8 +35,7 @@ void waiting_begin(waiting *w, const settings *s, const char *what) {
     *w = (waiting){.s = s, .what = what};
 }
 
-/* "1 min 20 s", rounded up, so that the last second is not "0 s". */
-static void duration_text(double seconds, char *text, size_t size) {
+void duration_text(double seconds, char *text, size_t size) {
     long long whole = (long long)seconds + 1;
     if (whole < 60)
         snprintf(text, size, "%lld s", whole);

@@ -51,6 +51,9 @@ typedef struct settings {
     gcam_baseline baseline;
     long long seed, top, threads, height, width;
     long long samples, window, stride; /* samples -1: as many as it takes */
+    long long epochs, batch, crop, first_crop, growth;
+    double lr, weight_decay, warm_up, cool_down, hold_out; /* negative: the library's own */
+    const char *license;
     size_t max_memory;
     int show, no_exif, quiet, json;
 } settings;
@@ -67,9 +70,10 @@ enum {
     METHODS = 32,
     ARCHS = 64,
     DOCTOR = 128,
+    TRAIN = 256,
     WITH_PHOTOS = EXPLAIN | CLASSIFY | LOCALIZE,
     WITH_MODEL = WITH_PHOTOS | CONVERT | INSPECT,
-    ALL = 255
+    ALL = 511
 };
 
 typedef struct subcommand {
@@ -90,6 +94,7 @@ int run_inspect(settings *s);
 int run_methods(settings *s);
 int run_archs(settings *s);
 int run_doctor(settings *s);
+int run_train(settings *s);
 
 /* Fills `s` from the arguments after the subcommand. EXIT_DONE, EXIT_USE, or -1 where --help was asked for and printed. */
 int settings_parse(settings *s, const subcommand *which, int argc, char **argv);
@@ -122,6 +127,8 @@ int engine_open_model(engine *e, const settings *s);
  * is 1: gcam_last_error() has the reason. */
 int engine_try(engine *e, const settings *s, int *unbuildable);
 void engine_close(engine *e);
+/* Reads a file of labels into the engine, one a line; of lines with tabs (index, id, name) the last column. */
+int engine_read_labels(engine *e, const char *path);
 /* The default layer for maps, by its documented name (a block's name rather than that of its last operation); NULL: none. */
 const char *engine_layer(const engine *e);
 /* The class that a person named. */
@@ -229,6 +236,8 @@ char *result_path(const settings *s, const char *photo, const char *format, ...)
 /* A line on stderr that the next one replaces; only on a terminal, not with --quiet. NULL clears it. */
 void progress(const settings *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void progress_clear(void);
+/* "1 min 20 s", rounded up, so that the last second is not "0 s". */
+void duration_text(double seconds, char *text, size_t size);
 /* Progress of methods that take many passes, for gcam_explain_options: begin before the call, pass `waiting` as the user. */
 typedef struct waiting {
     const settings *s;

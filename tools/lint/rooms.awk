@@ -13,6 +13,7 @@ BEGIN {
     may["model"] = may["graph"] " model"
     may["explain"] = may["model"] " explain"
     may["evaluate"] = may["explain"] " evaluate"
+    may["train"] = may["model"] " train"
     may["render"] = "core io render"
     # Public headers that a room sees although the room behind them is closed to it.
     header["render"] = "explain model graph layers"

@@ -8,13 +8,23 @@ $(BUILD)/tools/parity_dump: $(BUILD)/obj/tools/parity/dump.o $(STATIC)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $< $(STATIC) $(LIBS)
 
-.PHONY: parity golden
+$(BUILD)/tools/train_losses: $(BUILD)/obj/tools/parity/train_losses.o $(STATIC)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $< $(STATIC) $(LIBS)
+
+.PHONY: parity parity-train golden
 parity: $(BUILD)/tools/parity_dump
 	$(PARITY_PYTHON) tools/parity/parity.py --dump $< --work $(BUILD)/parity --shared $(DATA) --docs docs/parity.md \
 	    $(if $(QUICK),--quick) $(PARITY_ARGS)
 
+# The loss of the first training steps beside PyTorch's.
+parity-train: $(BUILD)/tools/train_losses
+	$(PARITY_PYTHON) tools/parity/train_parity.py --program $< --work $(BUILD)/parity/train
+
 golden:
 	$(PARITY_PYTHON) tools/parity/make_golden.py tests/golden
+	$(PARITY_PYTHON) tools/parity/train_parity.py --golden tests/golden/train.golden
 	$(PARITY_PYTHON) tools/parity/published.py tests/fixtures/torchvision_weights.tsv
 
--include $(BUILD)/obj/tools/parity/dump.d
+-include $(BUILD)/obj/tools/parity/dump.d $(BUILD)/obj/tools/parity/train_losses.d
