@@ -42,3 +42,15 @@ $(BUILD)/tools/bench_kernels: $(BUILD)/obj/tools/bench/bench_kernels.o $(STATIC)
 
 -include $(BUILD)/obj/tools/bench/bench_kernels.d
 -include $(BUILD)/obj/tools/bench/worker.d $(BUILD)/obj/tools/bench/bench.d $(BUILD)/obj/tools/bench/process.d
+
+# make bench-train: forward and backward passes of a training step. ARGS: batch, size, threads, rounds.
+.PHONY: bench-train
+bench-train: $(BUILD)/tools/bench_train
+	$(BUILD)/tools/bench_train weights/photos11.net $(ARGS)
+
+$(BUILD)/tools/bench_train: $(BUILD)/obj/tools/bench/bench_train.o $(STATIC)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+-include $(BUILD)/obj/tools/bench/bench_train.d
