@@ -5,6 +5,7 @@
 set -u
 
 build=$1
+mkdir -p "$build/cppcheck" # what cppcheck found in files that have not changed since
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 failed=0
@@ -51,7 +52,7 @@ texts=$(sources '*.md' '*.sh' '*.awk' Makefile '*.c' '*.h')
     tail -n 1 "$log" | sed 's/^/               /'
     tool_step shell shellcheck $scripts
     tool_step spelling codespell --ignore-words tools/lint/words $texts
-    tool_step cppcheck cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -j 2 --template=gcc \
+    tool_step cppcheck cppcheck --quiet --std=c11 --cppcheck-build-dir="$build/cppcheck" --error-exitcode=1 --inline-suppr -j 2 --template=gcc \
         --enable=warning,portability,performance --suppressions-list=tools/lint/cppcheck-suppressions --suppress=missingInclude --suppress=unmatchedSuppression \
         -D_GNU_SOURCE -DGCAM_WITH_BLAS -DGCAM_WITH_JPEG -U__aarch64__ -Iinclude -Ilib lib tools examples
 }
