@@ -18,7 +18,7 @@ check() {
 }
 
 methods=$("$build/bin/gradcam" methods | awk 'NF == 0 { exit } { printf "%s%s", sep, $1; sep = "," }')
-check explain "$photo" -m "$model" --class 0,1 --method "$methods" --save png,sheet,npy,map -o "$folder/out"
+check explain "$photo" -m "$model" --class 0,1 --method "$methods" --samples 3 --save png,sheet,npy,map -o "$folder/out"
 check explain "$photo" -m "$model" --show --save none
 check classify "$photo" -m "$model" --json
 check localize "$photo" -m "$model" -o "$folder/out"
