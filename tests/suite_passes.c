@@ -288,11 +288,16 @@ static void axiom_net(tiny *t, const float w[4], const float bias[2], const floa
     tiny_finish(t, 1);
 }
 
-static void check_shares(tiny *t, const char *method, double first, double second, double tolerance) {
-    gcam_explanation *e = one(t, method, NULL, 0, (gcam_explain_options){.window = 1, .stride = 1});
+static void check_rule(tiny *t, const char *method, int ignore_bias, double first, double second, double tolerance) {
+    gcam_explain_options options = {.window = 1, .stride = 1, .rule = "lrp-0", .ignore_bias = ignore_bias};
+    gcam_explanation *e = one(t, method, NULL, 0, options);
     ck_assert_double_le(fabs(values(e)[0] - first), tolerance);
     if (size_of(e) > 1) ck_assert_double_le(fabs(values(e)[1] - second), tolerance);
     gcam_explanation_free(e);
+}
+
+static void check_shares(tiny *t, const char *method, double first, double second, double tolerance) {
+    check_rule(t, method, 0, first, second, tolerance);
 }
 
 START_TEST(sensitivity_and_symmetry) {
@@ -304,6 +309,8 @@ START_TEST(sensitivity_and_symmetry) {
     check_shares(&t, "input-x-gradient", 0, 0, 0);
     check_shares(&t, "integrated-gradients", 1, 0, 1e-6);
     check_shares(&t, "occlusion", 1, 0, 1e-6);
+    check_shares(&t, "deeplift", 1, 0, 1e-6);
+    check_shares(&t, "lrp", 0, 0, 0); /* like the gradients: blind to a saturated unit */
     tiny_free(&t);
     axiom_net(&t, (float[]){1, 1, 0, 0}, (float[]){-1, 0}, (float[]){1, 0}, 0); /* ReLU(x1 + x2 - 1) */
     t.input->data[0] = t.input->data[1] = 1;
@@ -333,7 +340,10 @@ START_TEST(equal_networks_have_equal_shares) {
         tiny t;
         invariance_net(&t, inner);
         check_shares(&t, "gradient", 1, -1, 0);
-        check_shares(&t, "integrated-gradients", 1.5, -.5, 0.02); /* the kink at t = 1/2 */
+        check_shares(&t, "integrated-gradients", 1.5, -.5, 0.02);              /* the kink at t = 1/2 */
+        check_shares(&t, "deeplift", inner ? 2 : 1.5, inner ? -1 : -.5, 1e-6); /* not invariant */
+        check_rule(&t, "lrp", 0, 3, -1, 1e-5);
+        check_rule(&t, "lrp", 1, inner ? 2 : 1.5, inner ? -1 : -.5, 1e-5); /* without biases not invariant either */
         tiny_free(&t);
     }
 }
@@ -462,8 +472,9 @@ static void release_some(void *block, size_t size, void *context) {
 
 START_TEST(every_allocation_may_fail) {
     static const char *const methods[] = {
-        "smoothgrad", "integrated-gradients", "gradientshap", "occlusion",        "rise",    "fullgrad",
-        "scorecam",   "ablationcam",          "reciprocam",   "smooth-gradcam++", "eigencam"};
+        "smoothgrad",  "integrated-gradients", "gradientshap",     "occlusion", "rise", "fullgrad", "scorecam",
+        "ablationcam", "reciprocam",           "smooth-gradcam++", "eigencam",  "lrp",  "deeplift", "mwp",
+        "c-mwp"};
     gcam_explain_options options = {
         .struct_size = sizeof options, .method_count = 1, .samples = 2, .baseline = GCAM_BASELINE_BLUR};
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {

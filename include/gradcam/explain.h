@@ -92,20 +92,30 @@ typedef enum gcam_profile {
 /** Profile by name ("paper", "pytorch-grad-cam" or "pgc", "captum", "torchcam", "lua"). Errors: NOT_FOUND. */
 GCAM_API gcam_status gcam_profile_find(gcam_profile *out, const char *name);
 
-/** What to explain and how. Zero fields mean the defaults. */
 /** What a path or a replacement starts from, for methods that compare the input with something that says nothing. */
 typedef enum gcam_baseline {
     GCAM_BASELINE_ZERO = 0, /**< a tensor of zeros: the mean colour under most preprocessings */
     GCAM_BASELINE_BLACK,    /**< black pixels, through the model's mean and standard deviation */
     GCAM_BASELINE_WHITE,
-    GCAM_BASELINE_BLUR,   /**< the input under a Gaussian of 10 pixels */
-    GCAM_BASELINE_UNIFORM /**< random pixels, averaged over several draws */
+    GCAM_BASELINE_BLUR,    /**< the input under a Gaussian of 10 pixels */
+    GCAM_BASELINE_UNIFORM, /**< random pixels, averaged over four draws */
+    GCAM_BASELINE_MEAN,    /**< the input's own mean colour */
+    GCAM_BASELINE_SEVERAL  /**< the average over black, white, the mean colour and the blurred input */
 } gcam_baseline;
+
+/** How the integral of integrated gradients is summed. */
+typedef enum gcam_quadrature {
+    GCAM_QUADRATURE_GAUSS_LEGENDRE = 0,
+    GCAM_QUADRATURE_TRAPEZOID, /**< n nodes, both ends among them */
+    GCAM_QUADRATURE_LEFT,
+    GCAM_QUADRATURE_RIGHT,
+    GCAM_QUADRATURE_MIDDLE
+} gcam_quadrature;
 
 /** Called after each batch of a method that takes many passes: `done` grows from 0 to 1. Another result than 0 cancels the call. */
 typedef int (*gcam_progress_fn)(const char *method, double done, void *user);
 
-/** What is asked of gcam_explain() and its kin. */
+/** What is asked of gcam_explain() and its kin. Zero fields mean the defaults. */
 typedef struct gcam_explain_options {
     size_t struct_size;
     const char *const *methods; /**< ids; default: "gradcam" alone */
@@ -120,12 +130,21 @@ typedef struct gcam_explain_options {
     double
         noise; /**< standard deviation of noise as a share of the input's range (smoothgrad and its kin), or in units of the
                                      input (smooth-gradcam++, gradientshap); default: each method's own; negative: none */
-    gcam_baseline baseline; /**< of integrated-gradients and gradientshap */
+    gcam_baseline baseline; /**< of integrated-gradients, gradientshap and deeplift */
     int window, stride;     /**< of occlusion, in input pixels; default 35 and 8 */
     size_t
         max_memory; /**< bytes that methods of many passes may use for them; default 256 MB; results do not depend on it */
     gcam_progress_fn progress; /**< NULL: none */
     void *progress_user;
+    const gcam_tensor *baseline_set; /**< in place of `baseline`: any number of inputs, averaged over; NULL: none */
+    gcam_quadrature quadrature;      /**< of integrated-gradients */
+    double
+        completeness; /**< integrated-gradients: steps are doubled (to 800 at most) until the sum misses no more than this
+                              share of the change; 0: no doubling, unless `samples` is negative, which means 0.01 */
+    const char *rule; /**< of lrp: a preset of gcam_relevance_preset(); NULL: "epsilon-gamma-box" */
+    double epsilon;   /**< of lrp: default 1e-6; negative: none */
+    double gamma;     /**< of lrp: default 0.25 */
+    int ignore_bias;  /**< of lrp: 1: biases take no share, so that relevance is conserved */
 } gcam_explain_options;
 
 /** Fills in the defaults. */
@@ -176,7 +195,7 @@ GCAM_API int gcam_explanation_class(const gcam_explanation *e);
 GCAM_API const char *gcam_explanation_label(const gcam_explanation *e);
 GCAM_API double gcam_explanation_score(const gcam_explanation *e);       /**< value of the target */
 GCAM_API double gcam_explanation_probability(const gcam_explanation *e); /**< p_c; NaN where z has no classes */
-/** Sum of the shares minus what they should sum to, where a method promises completeness (integrated-gradients, gradientshap, fullgrad);
+/** Sum of the shares minus what they should sum to, where a method promises completeness (integrated-gradients, gradientshap, fullgrad, deeplift) or conservation (lrp, mwp, c-mwp);
  * NaN for others. */
 GCAM_API double gcam_explanation_residual(const gcam_explanation *e);
 /** Where the map lies in the photo; for tensors, the input itself. */

@@ -61,8 +61,11 @@ static gcam_status find_scores(gcam__study *study) {
 
 static gcam_status check_methods(const gcam__study *study) {
     for (size_t m = 0; m < study->method_count; m++) {
-        for (size_t i = 0; i < study->layer_count && study->methods[m]->check; i++)
-            GCAM_TRY(study->methods[m]->check(study, &study->layers[i]));
+        const gcam__method *method = study->methods[m];
+        int of_layer = (method->wants & GCAM__WANTS_LAYER) != 0;
+        if (method->check && !of_layer) GCAM_TRY(method->check(study, NULL));
+        for (size_t i = 0; i < study->layer_count && method->check && of_layer; i++)
+            GCAM_TRY(method->check(study, gcam__layer_for(study, method, i)));
     }
     return GCAM_OK;
 }
@@ -168,7 +171,8 @@ static gcam_status explain_one(gcam_explanation **out, const gcam__study *study,
     *out = gcam__calloc(1, sizeof **out);
     if (!*out) return gcam_last_error()->status;
     (*out)->method = method;
-    gcam__task task = {study, aim, of_layer ? &study->layers[l] : NULL, of_layer ? aim->gradient[l] : NULL, *out};
+    gcam__task task = {study, aim, of_layer ? gcam__layer_for(study, method, l) : NULL,
+                       of_layer ? aim->gradient[l] : NULL, *out};
     return fill(&task);
 }
 

@@ -17,7 +17,9 @@ enum {
     GCAM__WANTS_PIXELS = 4,     /* dy/dx; the same bit shifted by a gcam_rule for the other rules */
     GCAM__WANTS_GUIDED = 4 << GCAM_RULE_GUIDED,
     GCAM__WANTS_DECONVNET = 4 << GCAM_RULE_DECONVNET,
-    GCAM__WANTS_TAIL = 32 /* what the layers behind the layer read beside it, to run them again with another A */
+    GCAM__WANTS_ENTRANCE = 128, /* a method of a layer whose default is the entrance of the target layer's stage */
+    GCAM__WANTS_RELEVANCE = 64, /* every activation, for passes of relevance down to the layer or the pixels */
+    GCAM__WANTS_TAIL = 32       /* what the layers behind the layer read beside it, to run them again with another A */
 };
 
 /* How a raw result becomes a display map. */
@@ -62,6 +64,7 @@ typedef struct gcam__study {
     size_t method_count;
     gcam__map_layer *layers;
     size_t layer_count;
+    gcam__map_layer entrance; /* its activation is not gathered */
     gcam__aim *aims;
     size_t aim_count;
     unsigned wants;                    /* of all methods together */
@@ -87,7 +90,9 @@ struct gcam__method {
     unsigned wants;
     gcam__show show;
     gcam_status (*run)(const gcam__task *task);
-    gcam_status (*check)(const gcam__study *study, const gcam__map_layer *layer); /* does it apply here? NULL: always */
+    gcam_status (*check)(
+        const gcam__study *study,
+        const gcam__map_layer *layer); /* does it apply here? layer NULL: to the pixels; NULL: always */
     /* class activation maps only, whose run is gcam__cam_run: S (h w numbers, zero before) and the part that is the result */
     gcam_status (*map)(const gcam__task *task, double *s);
     gcam__part part;
@@ -138,6 +143,8 @@ gcam_status gcam__photo_to_input(gcam_tensor **out, gcam_session *s, const gcam_
 /* ---- layer.c ---- */
 /* Resolves options.layers (or the network's target layer) into study->layers; each must be N C H W. */
 gcam_status gcam__layers_resolve(gcam__study *study);
+/* Layer number `i` as `method` sees it. */
+const gcam__map_layer *gcam__layer_for(const gcam__study *study, const gcam__method *method, size_t i);
 
 /* ---- tail.c ---- */
 /* The weights W (classes x K) of a head that is global average pooling and one linear map after `layer`, in either order where that is the
@@ -174,6 +181,12 @@ gcam_status gcam__lab_run(gcam__lab *lab, gcam__fill_fn fill, gcam__take_fn take
 void gcam__lab_close(gcam__lab *lab);
 /* Makes the study's forward pass keep what the tail behind `layer` reads beside it. */
 gcam_status gcam__tail_watch(const gcam__study *study, const gcam__map_layer *layer);
+
+/* ---- baseline.c ---- */
+/* A new block of `*draws` baselines of the input's size, over which a method averages; also set after a failure, to be freed. */
+gcam_status gcam__baselines_make(const gcam__study *study, float **out, int64_t *draws);
+/* The value of a pixel of brightness v (0..1) in channel c, as the model's preprocessing makes it. */
+double gcam__pixel_value(const gcam__study *study, int64_t c, double v);
 
 /* ---- gather.c ---- */
 /* The passes: one forward, then one backward for each rule that is wanted (for several targets at once). */
@@ -226,6 +239,14 @@ gcam_status gcam__integrated_run(const gcam__task *task);
 gcam_status gcam__gradientshap_run(const gcam__task *task);
 gcam_status gcam__occlusion_run(const gcam__task *task);
 gcam_status gcam__rise_run(const gcam__task *task);
+gcam_status gcam__lrp_check(const gcam__study *study, const gcam__map_layer *layer);
+gcam_status gcam__lrp_run(const gcam__task *task);
+gcam_status gcam__deeplift_check(const gcam__study *study, const gcam__map_layer *layer);
+gcam_status gcam__deeplift_run(const gcam__task *task);
+gcam_status gcam__mwp_check(const gcam__study *study, const gcam__map_layer *layer);
+gcam_status gcam__mwp_map(const gcam__task *task, double *s);
+gcam_status gcam__contrast_check(const gcam__study *study, const gcam__map_layer *layer);
+gcam_status gcam__contrast_map(const gcam__task *task, double *s);
 gcam_status gcam__gradient_run(const gcam__task *task);
 gcam_status gcam__input_gradient_run(const gcam__task *task);
 gcam_status gcam__guided_run(const gcam__task *task);

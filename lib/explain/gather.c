@@ -40,12 +40,15 @@ static gcam_status watch_all(const gcam__study *study) {
     gcam_session_unwatch_all(s);
     GCAM_TRY(gcam_session_watch(s, study->logits, GCAM_WATCH_ACTIVATION));
     GCAM_TRY(add_watch(s, study->end, GCAM_WATCH_ACTIVATION));
-    unsigned what = GCAM_WATCH_ACTIVATION | (study->wants & GCAM__WANTS_GRADIENT ? GCAM_WATCH_GRADIENT : 0);
+    int signals = study->wants & (GCAM__WANTS_GRADIENT | GCAM__WANTS_RELEVANCE);
+    unsigned what = GCAM_WATCH_ACTIVATION | (signals ? GCAM_WATCH_GRADIENT : 0);
     for (size_t i = 0; i < study->layer_count; i++) {
         GCAM_TRY(add_watch(s, study->layers[i].index, what));
         if (study->wants & GCAM__WANTS_TAIL) GCAM_TRY(gcam__tail_watch(study, &study->layers[i]));
     }
-    if (!wants_any_pixels(study)) return GCAM_OK;
+    if (study->entrance.name) GCAM_TRY(add_watch(s, study->entrance.index, GCAM_WATCH_GRADIENT));
+    if (study->wants & GCAM__WANTS_RELEVANCE) GCAM_TRY(gcam_session_watch_relevance(s, 1));
+    if (!wants_any_pixels(study) && !(study->wants & GCAM__WANTS_RELEVANCE)) return GCAM_OK;
     return add_watch(s, gcam_network_input(study->network), GCAM_WATCH_GRADIENT);
 }
 
@@ -142,7 +145,7 @@ static gcam_status run_backward(gcam__study *study) {
         if (wants_pixels(study, rule)) GCAM_TRY(run_rule(study, rule, seeds_at_once(study, 1)));
     }
     int pixels = wants_pixels(study, GCAM_RULE_GRADIENT);
-    if (!pixels && wants_any_pixels(study)) GCAM_TRY(drop_pixels(study));
+    if (!pixels) GCAM_TRY(drop_pixels(study));
     if (!pixels && !(study->wants & GCAM__WANTS_GRADIENT)) return GCAM_OK;
     return run_rule(study, GCAM_RULE_GRADIENT, seeds_at_once(study, pixels));
 }

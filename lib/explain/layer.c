@@ -65,6 +65,53 @@ static gcam_status find_layer(const gcam__study *study, const char *name, int *i
     return gcam__fail(GCAM_ERR_NOT_FOUND, "explain", "there is no layer \"%.80s\"; `gradcam inspect` lists them", name);
 }
 
+/* Last reader of each layer among those that `target` depends on; -1: none. */
+static void find_readers(const gcam_network *network, int target, int *last) {
+    for (int i = 0; i <= target; i++) last[i] = -1;
+    last[target] = target;
+    for (int i = target; i >= 0; i--) {
+        for (int k = 0; last[i] >= 0 && k < network->nodes[i].input_count; k++) {
+            int from = network->nodes[i].inputs[k];
+            if (last[from] < i) last[from] = i;
+        }
+    }
+}
+
+static int same_size(const gcam_shape *a, const gcam_shape *b) {
+    return a->rank == 4 && b->rank == 4 && a->dim[2] == b->dim[2] && a->dim[3] == b->dim[3];
+}
+
+/* Where the target layer's stage begins: the first layer of its size, or the last one before it through which all paths lead (VGG-16's
+ * pool4, the output of a ResNet's third stage). The target layer itself where the stage begins with the input. */
+static int find_entrance(const gcam__study *study, int target, int *last) {
+    const gcam_network *network = study->network;
+    const gcam_shape *size = gcam__session_shape(study->session, target);
+    int entrance = target, reach = 0;
+    find_readers(network, target, last);
+    for (int i = 0; i < target; i++) {
+        if (last[i] < 0) continue;
+        int first = same_size(gcam__session_shape(study->session, i), size);
+        int all_paths = reach <= i && !network->nodes[i].layer.op->is_input;
+        if (all_paths && gcam__session_shape(study->session, i)->rank == 4) entrance = i;
+        if (first) break;
+        if (last[i] > reach) reach = last[i];
+    }
+    return entrance;
+}
+
+static gcam_status set_entrance(gcam__study *study, int target) {
+    if (!(study->wants & GCAM__WANTS_ENTRANCE)) return GCAM_OK;
+    int *last = gcam__calloc((size_t)study->network->count, sizeof *last);
+    if (!last) return gcam_last_error()->status;
+    int entrance = find_entrance(study, target, last);
+    gcam__free(last);
+    return set_layer(study, &study->entrance, default_name(study, entrance), entrance);
+}
+
+const gcam__map_layer *gcam__layer_for(const gcam__study *study, const gcam__method *method, size_t i) {
+    return study->entrance.name && method->wants & GCAM__WANTS_ENTRANCE ? &study->entrance : &study->layers[i];
+}
+
 gcam_status gcam__layers_resolve(gcam__study *study) {
     const gcam_explain_options *options = &study->options;
     if (!(study->wants & GCAM__WANTS_LAYER)) return GCAM_OK;
@@ -81,5 +128,6 @@ gcam_status gcam__layers_resolve(gcam__study *study) {
     if (target < 0)
         return gcam__fail(GCAM_ERR_UNSUPPORTED, "explain",
                           "no layer of the network has spatial extent, so there is nothing to map");
+    GCAM_TRY(set_entrance(study, target));
     return set_layer(study, &study->layers[0], default_name(study, target), target);
 }

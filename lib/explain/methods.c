@@ -51,8 +51,8 @@
 #define GUIDED(id, title, wants, check, map, shown, part, equals, cost, paper, summary) \
     {{"guided-" id, "Guided " title, "guided backpropagation where " title " is warm: fine detail in the right place", paper, cost " + B", 1, 1}, \
      (wants) | GCAM__WANTS_GUIDED, GCAM__SHOW_MAX_ABS, gcam__guided_cam_run, check},
-#define PIXELS(id, title, is_signed, wants, run, cost, paper, summary) \
-    {{id, title, summary, paper, cost, 1, is_signed}, wants, GCAM__SHOW_MAX_ABS, run},
+#define PIXELS(id, title, is_signed, wants, run, check, cost, paper, summary) \
+    {{id, title, summary, paper, cost, 1, is_signed}, wants, GCAM__SHOW_MAX_ABS, run, check},
 
 static const gcam__method methods[] = {
     CAMS(CAM)
@@ -60,29 +60,37 @@ static const gcam__method methods[] = {
      AG, GCAM__SHOW_SIGNED, gcam__cam_run, NULL, gcam__gradcam_map, ALL, 1},
     {{"counterfactual", "Counterfactual", "what speaks against the class: Grad-CAM of the negated score", "Selvaraju et al. 2017", "F + b", 0, 0},
      AG, GCAM__SHOW_POSITIVE, gcam__cam_run, NULL, gcam__gradcam_map, NEGATIVE, 1},
-    PIXELS("gradient", "Gradient", 1, GCAM__WANTS_PIXELS, gcam__gradient_run, "F + B", "Simonyan et al. 2014",
+    PIXELS("gradient", "Gradient", 1, GCAM__WANTS_PIXELS, gcam__gradient_run, NULL, "F + B", "Simonyan et al. 2014",
            "how the score changes with each pixel")
-    PIXELS("input-x-gradient", "Input x gradient", 1, GCAM__WANTS_PIXELS, gcam__input_gradient_run, "F + B", "Shrikumar et al. 2016",
+    PIXELS("input-x-gradient", "Input x gradient", 1, GCAM__WANTS_PIXELS, gcam__input_gradient_run, NULL, "F + B", "Shrikumar et al. 2016",
            "each pixel's share of the score, to first order")
-    PIXELS("guided-backprop", "Guided backpropagation", 1, GCAM__WANTS_GUIDED, gcam__guided_run, "F + B", "Springenberg et al. 2015",
+    PIXELS("guided-backprop", "Guided backpropagation", 1, GCAM__WANTS_GUIDED, gcam__guided_run, NULL, "F + B", "Springenberg et al. 2015",
            "the gradient through positive signals only: fine detail, but not class-specific")
-    PIXELS("deconvnet", "Deconvolution", 1, GCAM__WANTS_DECONVNET, gcam__deconvnet_run, "F + B", "Zeiler & Fergus 2014",
+    PIXELS("deconvnet", "Deconvolution", 1, GCAM__WANTS_DECONVNET, gcam__deconvnet_run, NULL, "F + B", "Zeiler & Fergus 2014",
            "positive signals carried back to the pixels, whatever the forward pass did")
-    PIXELS("smoothgrad", "SmoothGrad", 1, 0, gcam__smoothgrad_run, "F + n (F + B)", "Smilkov et al. 2017",
+    PIXELS("smoothgrad", "SmoothGrad", 1, 0, gcam__smoothgrad_run, NULL, "F + n (F + B)", "Smilkov et al. 2017",
            "the gradient averaged over noisy copies of the input")
-    PIXELS("smoothgrad2", "SmoothGrad squared", 0, 0, gcam__smoothgrad2_run, "F + n (F + B)", "Hooker et al. 2019",
+    PIXELS("smoothgrad2", "SmoothGrad squared", 0, 0, gcam__smoothgrad2_run, NULL, "F + n (F + B)", "Hooker et al. 2019",
            "the squared gradient averaged over noisy copies of the input")
-    PIXELS("vargrad", "VarGrad", 0, 0, gcam__vargrad_run, "F + n (F + B)", "Adebayo et al. 2018",
+    PIXELS("vargrad", "VarGrad", 0, 0, gcam__vargrad_run, NULL, "F + n (F + B)", "Adebayo et al. 2018",
            "how much the gradient varies over noisy copies of the input")
-    PIXELS("integrated-gradients", "Integrated gradients", 1, 0, gcam__integrated_run, "F + n (F + B)", "Sundararajan et al. 2017",
+    PIXELS("integrated-gradients", "Integrated gradients", 1, 0, gcam__integrated_run, NULL, "F + n (F + B)", "Sundararajan et al. 2017",
            "each pixel's share of the change from a baseline, along the straight path; the shares sum to the change")
-    PIXELS("gradientshap", "GradientSHAP", 1, 0, gcam__gradientshap_run, "F + n (F + B)", "Lundberg & Lee 2017",
+    PIXELS("gradientshap", "GradientSHAP", 1, 0, gcam__gradientshap_run, NULL, "F + n (F + B)", "Lundberg & Lee 2017",
            "expected shares over random points between baseline and input")
-    PIXELS("fullgrad", "FullGrad", 0, 0, gcam__fullgrad_run, "2 F + B", "Srinivas & Fleuret 2019",
+    PIXELS("deeplift", "DeepLIFT", 1, GCAM__WANTS_RELEVANCE, gcam__deeplift_run, gcam__deeplift_check, "2 F + B", "Shrikumar et al. 2017",
+           "each pixel's share of the change from a baseline, by the rescale rule; one pass back")
+    PIXELS("lrp", "LRP", 1, GCAM__WANTS_RELEVANCE, gcam__lrp_run, gcam__lrp_check, "F + B", "Bach et al. 2015",
+           "the score handed back layer by layer in the shares that each input had in it")
+    {{"mwp", "Excitation backpropagation", "the chance that a walk down the positive weights from the class ends in each cell", "Zhang et al. 2016", "F + b", 0, 0},
+     A | GCAM__WANTS_RELEVANCE | GCAM__WANTS_ENTRANCE, ABOVE, gcam__cam_run, gcam__mwp_check, gcam__mwp_map, ALL, 0},
+    {{"c-mwp", "Contrastive excitation", "excitation backpropagation of the class minus that of everything but the class", "Zhang et al. 2016", "F + b", 0, 0},
+     A | GCAM__WANTS_RELEVANCE | GCAM__WANTS_ENTRANCE, ABOVE, gcam__cam_run, gcam__contrast_check, gcam__contrast_map, POSITIVE, 0},
+    PIXELS("fullgrad", "FullGrad", 0, 0, gcam__fullgrad_run, NULL, "2 F + B", "Srinivas & Fleuret 2019",
            "the shares of the input and of every bias, where they lie")
-    PIXELS("occlusion", "Occlusion", 1, 0, gcam__occlusion_run, "F + n F", "Zeiler & Fergus 2014",
+    PIXELS("occlusion", "Occlusion", 1, 0, gcam__occlusion_run, NULL, "F + n F", "Zeiler & Fergus 2014",
            "how far the score falls when a window is covered")
-    PIXELS("rise", "RISE", 0, 0, gcam__rise_run, "F + n F", "Petsiuk et al. 2018",
+    PIXELS("rise", "RISE", 0, 0, gcam__rise_run, NULL, "F + n F", "Petsiuk et al. 2018",
            "random masks weighted by the probability they leave; needs nothing but scores")
     CAMS(GUIDED)
 };

@@ -180,6 +180,21 @@ gcam_status gcam__relevance_check(const gcam_session *s, int start, int wanted, 
     return status;
 }
 
+gcam_status gcam__relevance_weights_between(const gcam_session *s, int start, int wanted, int *count, int *last) {
+    const gcam_network *network = s->network;
+    unsigned char *below = gcam__calloc((size_t)network->count, 1);
+    if (!below) return GCAM_ERR_NOMEM;
+    *count = 0, *last = -1;
+    for (int i = wanted; i <= start; i++) {
+        const gcam__relevance *kind = kind_of(network, i);
+        for (int k = 0; k < network->nodes[i].input_count; k++) below[i] |= below[network->nodes[i].inputs[k]];
+        if (below[i] && kind && kind->weights) ++*count, *last = i;
+        below[i] |= i == wanted;
+    }
+    gcam__free(below);
+    return GCAM_OK;
+}
+
 /* ---- passing one layer ------------------------------------------------------------------------------------------------------------- */
 
 /* A normalisation whose scale and shift layer i takes: its only reader. -1: none. */

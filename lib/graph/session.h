@@ -98,6 +98,8 @@ gcam_status gcam__session_relevance_from(gcam_session *s, int layer, const gcam_
                                          gcam_session *reference);
 /* UNSUPPORTED, naming the first layer between `start` and `wanted` that has no rule of this one's family. */
 gcam_status gcam__relevance_check(const gcam_session *s, int start, int wanted, gcam_rule rule);
+/* How many layers with weights lie between `start` and `wanted`; `*last` is the one nearest to `start`, -1: none. Errors: NOMEM. */
+gcam_status gcam__relevance_weights_between(const gcam_session *s, int start, int wanted, int *count, int *last);
 /* Spreads relevance over the inputs of layer i; run's dout and din may have several seeds. */
 void gcam__relevance_layer(gcam_session *s, int i, gcam__run *run);
 /* The input of layer i that gets no relevance and is not passed; -1: none, or no pass of relevance runs. */

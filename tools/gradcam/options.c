@@ -120,18 +120,26 @@ static int parse_baseline(settings *s, const char *value) {
     static const struct {
         const char *word;
         gcam_baseline baseline;
-    } kinds[] = {{"zero", GCAM_BASELINE_ZERO},
-                 {"black", GCAM_BASELINE_BLACK},
-                 {"white", GCAM_BASELINE_WHITE},
-                 {"blur", GCAM_BASELINE_BLUR},
-                 {"uniform", GCAM_BASELINE_UNIFORM}};
+    } kinds[] = {{"zero", GCAM_BASELINE_ZERO},      {"black", GCAM_BASELINE_BLACK},     {"white", GCAM_BASELINE_WHITE},
+                 {"blur", GCAM_BASELINE_BLUR},      {"uniform", GCAM_BASELINE_UNIFORM}, {"mean", GCAM_BASELINE_MEAN},
+                 {"several", GCAM_BASELINE_SEVERAL}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(value, kinds[i].word) == 0) {
             s->baseline = kinds[i].baseline;
             return EXIT_DONE;
         }
     }
-    return fail_use("--baseline: \"%s\" is not one of zero, black, white, blur, uniform", value);
+    return fail_use("--baseline: \"%s\" is not one of zero, black, white, blur, uniform, mean, several", value);
+}
+
+static int parse_quadrature(settings *s, const char *value) {
+    static const char *const words[] = {"gauss", "trapezoid", "left", "right", "middle"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(value, words[i]) != 0) continue;
+        s->quadrature = (gcam_quadrature)i;
+        return EXIT_DONE;
+    }
+    return fail_use("--quadrature: \"%s\" is not one of gauss, trapezoid, left, right, middle", value);
 }
 
 /* ---- the table -------------------------------------------------------------------------------------------------------- */
@@ -193,7 +201,16 @@ static const option_row table[] = {
     {"noise", 0, "S", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_noise,
      "standard deviation of noise: share of the input's range (smooth-gradcam++, gradientshap: absolute)"},
     {"baseline", 0, "B", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_baseline,
-     "what a path starts from: zero, black, white, blur or uniform (default zero, the mean colour)"},
+     "what a path starts from: zero (default), black, white, blur, uniform, mean or several"},
+    {"quadrature", 0, "Q", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_quadrature,
+     "of integrated-gradients: gauss, trapezoid, left, right or middle (default gauss)"},
+    {"completeness", 0, "E", EXPLAIN | LOCALIZE, REAL, AT(completeness), 1e-9, 1, NULL,
+     "integrated-gradients: doubles the steps until the shares miss at most this part of the change"},
+    {"rule", 0, "NAME", EXPLAIN | LOCALIZE, TEXT, AT(rule), 0, 0, NULL,
+     "of lrp: epsilon-gamma-box (default), epsilon-plus, epsilon-alpha2-beta1, epsilon, lrp-0, gamma, z-plus, "
+     "alpha2-beta1"},
+    {"epsilon", 0, "E", EXPLAIN | LOCALIZE, REAL, AT(epsilon), 1e-30, 1e6, NULL, "of lrp's rules (default 1e-6)"},
+    {"gamma", 0, "G", EXPLAIN | LOCALIZE, REAL, AT(gamma), 1e-30, 1e6, NULL, "of lrp's gamma rule (default 0.25)"},
     {"window", 0, "N", EXPLAIN | LOCALIZE, INTEGER, AT(window), 1, GCAM_IMAGE_MAX_SIDE, NULL,
      "side of occlusion's window in input pixels (default 35)"},
     {"stride", 0, "N", EXPLAIN | LOCALIZE, INTEGER, AT(stride), 1, GCAM_IMAGE_MAX_SIDE, NULL,
@@ -343,6 +360,8 @@ static int check_names(const settings *s) {
     }
     if (s->preprocess && gcam_preprocess_preset(&ignored, s->preprocess))
         return fail_use("%s", gcam_last_error()->message);
+    gcam_relevance rules;
+    if (s->rule && gcam_relevance_preset(&rules, s->rule)) return fail_use("--rule: %s", gcam_last_error()->message);
     if (s->show && s->json) return fail_use("--show and --json both want standard output; choose one");
     return EXIT_DONE;
 }

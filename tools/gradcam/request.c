@@ -66,6 +66,11 @@ void request_options(gcam_explain_options *options, const request *q, const sett
     options->samples = (int)s->samples;
     options->noise = s->noise;
     options->baseline = s->baseline;
+    options->quadrature = s->quadrature;
+    options->completeness = s->completeness;
+    options->rule = s->rule;
+    options->epsilon = s->epsilon;
+    options->gamma = s->gamma;
     options->window = (int)s->window;
     options->stride = (int)s->stride;
     options->max_memory = memory_left() / 2; /* the rest is for the photo's own pass and for its pictures */

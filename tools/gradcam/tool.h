@@ -49,6 +49,9 @@ typedef struct settings {
     gcam_kernels kernels;           /* from the environment, GCAM_KERNELS */
     double alpha, threshold, noise; /* noise as the library takes it: 0 the method's own, negative none */
     gcam_baseline baseline;
+    gcam_quadrature quadrature;
+    const char *rule;
+    double completeness, epsilon, gamma;
     long long seed, top, threads, height, width;
     long long samples, window, stride; /* samples -1: as many as it takes */
     long long epochs, batch, crop, first_crop, growth;
