@@ -228,6 +228,58 @@ typedef struct gcam_box {
  * A flat map gives the whole photo and `*fallback` = 1 (may be NULL). Errors: ARGUMENT, NOMEM. */
 GCAM_API gcam_status gcam_explanation_box(const gcam_explanation *e, double threshold, gcam_box *box, int *fallback);
 
+/** What of a display map counts as inside. Cells that are not above zero never do. */
+typedef enum gcam_cut {
+    GCAM_CUT_SHARE = 0,  /**< cells at or above `value` x the maximum (default 0.15; Zhou et al. 2016) */
+    GCAM_CUT_PERCENTILE, /**< cells at or above the value below which `value` percent of all cells lie (default 90) */
+    GCAM_CUT_OTSU        /**< the cut that separates two groups best: largest variance between them (Otsu 1979) */
+} gcam_cut;
+
+/** How segments are found. Zero fields mean the defaults. */
+typedef struct gcam_localize_options {
+    size_t struct_size;
+    gcam_cut cut;
+    double value;       /**< of the cut: share in 0..1, percent below 100; 0: the default */
+    int four_connected; /**< 1: cells that touch at a corner only do not hang together */
+    double least_area;  /**< segments smaller than this share of the map are left out; the largest never is */
+} gcam_localize_options;
+
+/** A point of an outline, in photo pixels: edges, not centres. */
+typedef struct gcam_point {
+    double x, y;
+} gcam_point;
+
+/** A part of the map that hangs together. Pointers are borrowed from the segments. */
+typedef struct gcam_segment {
+    gcam_box box; /**< in photo pixels */
+    double area;  /**< share of the map's cells */
+    double mass;  /**< share of the sum of all values above zero */
+    double peak;  /**< largest value of the display map in it */
+    const gcam_point *
+        outline; /**< corners of its outer border along the cells' edges, clockwise from the upper left; holes are not shown */
+    size_t outline_count;
+} gcam_segment;
+
+/** Parts of one map, the largest first. Immutable; independent of the explanation. */
+typedef struct gcam_segments gcam_segments;
+
+/** Fills in the defaults. */
+GCAM_API void gcam_localize_options_defaults(gcam_localize_options *options);
+/** Cuts the display map and finds the parts that hang together: by number of cells, then by sum, then in row-major order. A flat map gives
+ * one segment, the whole photo (see gcam_segments_fallback()). NULL options are the defaults. Errors: ARGUMENT, NOMEM. */
+GCAM_API gcam_status gcam_localize(gcam_segments **out, const gcam_explanation *e,
+                                   const gcam_localize_options *options);
+/** Frees segments; NULL is fine. */
+GCAM_API void gcam_segments_free(gcam_segments *segments);
+/** Number of segments, at least 1. */
+GCAM_API size_t gcam_segments_count(const gcam_segments *segments);
+/** Segment by position; NULL past the end. Borrowed until the segments are freed. */
+GCAM_API const gcam_segment *gcam_segments_at(const gcam_segments *segments, size_t index);
+/** The value of the display map from which on a cell was inside. */
+GCAM_API double gcam_segments_threshold(const gcam_segments *segments);
+/** 1 where the map is flat and the one segment is the whole photo. */
+GCAM_API int gcam_segments_fallback(const gcam_segments *segments);
+
 #ifdef __cplusplus
 }
 #endif
