@@ -1,7 +1,9 @@
 /* Tests of the class activation maps: the worked example, independent references in plain loops, and the identities between methods. */
 #include "explain/explain.h"
 
+#include "model/zoo/zoo.h"
 #include "support/ask.h"
+#include "support/weights.h"
 
 #include <check.h>
 #include <math.h>
@@ -89,6 +91,48 @@ START_TEST(pooled_linear_heads_make_methods_equal) {
     check_values(raw(a, 3), positive, 25, 1e-5);
     drop(a);
     tiny_free(&t);
+}
+END_TEST
+
+/* Grad-CAM generalises CAM: y_c = b_c + sum_k w_ck 1/Z sum_i A_ki gives alpha_k = w_ck / Z, so that the map is CAM's divided by the
+ * number of cells (Selvaraju et al. 2017, section 3.1). On whole networks at 96 x 96, where Z = 9; CAM by plain loops as well. */
+static void check_gradcam_is_cam(const char *arch, const char *layer, int class_index) {
+    tiny t = {.weights = weights_of_arch(arch, NULL, 7)};
+    ck_assert_int_eq(gcam__arch_build(&t.builder, gcam__arch_find(arch), t.weights), GCAM_OK);
+    ck_assert_int_eq(gcam_builder_finish(&t.network, t.builder, t.weights), GCAM_OK);
+    gcam_session_options options = {.struct_size = sizeof options, .height = 96, .width = 96, .deterministic = 1};
+    ck_assert_int_eq(gcam_session_create_network(&t.session, t.network, &options), GCAM_OK);
+    gcam_shape shape = gcam_session_input_shape(t.session);
+    ck_assert_int_eq(gcam_tensor_create(&t.input, &shape), GCAM_OK);
+    tiny_fill_input(&t, 45, -2, 2);
+    answers a = ask(&t, "cam,signed,gradcam", &(gcam_target){.class_index = class_index}, 1, NULL);
+    ck_assert_int_eq(gcam_network_find(t.network, gcam_explanation_layer(a.list[1])),
+                     gcam_network_find(t.network, layer)); /* the default layer */
+    material m = fetch(&t, layer, class_index);
+    const gcam_tensor_entry *head = gcam_tensor_table_find(t.weights, "fc.weight");
+    const float *w = (const float *)head->data + class_index * m.k;
+    double cam[9] = {0}, signed_map[9], gradcam[9], weights[2048];
+    ck_assert_int_eq(m.cells, 9);
+    ck_assert(m.k == head->shape.dim[1] && m.k <= 2048);
+    for (int64_t k = 0; k < m.k; k++) weights[k] = (double)w[k] / 9;
+    for (int64_t i = 0; i < m.k * 9; i++) cam[i % 9] += (double)w[i / 9] * m.a[i];
+    for (int i = 0; i < 9; i++) signed_map[i] = cam[i] / 9, gradcam[i] = relu(signed_map[i]);
+    check_values(gcam_explanation_weights(a.list[1], NULL), weights, m.k, 1e-5);
+    check_values(raw(a, 0), cam, 9, 1e-5);
+    check_values(raw(a, 1), signed_map, 9, 1e-5);
+    check_values(raw(a, 2), gradcam, 9, 1e-5);
+    drop(a);
+    free(m.a);
+    tiny_free(&t);
+}
+
+START_TEST(gradcam_of_googlenet_is_cam) {
+    check_gradcam_is_cam("googlenet", "inception5b", 281);
+}
+END_TEST
+
+START_TEST(gradcam_of_resnet_is_cam) {
+    check_gradcam_is_cam("resnet18", "layer4", 5);
 }
 END_TEST
 
@@ -262,6 +306,8 @@ Suite *cam_suite(void) {
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, worked_example_of_the_family);
     tcase_add_test(tcase, pooled_linear_heads_make_methods_equal);
+    tcase_add_test(tcase, gradcam_of_googlenet_is_cam);
+    tcase_add_test(tcase, gradcam_of_resnet_is_cam);
     tcase_add_test(tcase, maps_match_plain_loops);
     tcase_add_test(tcase, xgrad_keeps_the_sum_of_hires);
     tcase_add_test(tcase, hires_sums_to_the_score_without_biases);

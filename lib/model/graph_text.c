@@ -16,6 +16,7 @@
 #include "core/memory.h"
 #include "core/number.h"
 #include "core/status.h"
+#include "core/suggest.h"
 #include "core/text.h"
 #include "gradcam/model.h"
 #include "graph/network.h"
@@ -128,6 +129,8 @@ typedef struct reader {
     char *rest;   /* lines not yet read; NULL: none */
     char *cursor; /* words not yet read of the current line */
     int line;     /* its number, from 1 */
+    int *lines;   /* of each layer */
+    size_t line_capacity;
     gcam_node *inputs;
     size_t input_count, input_capacity;
 } reader;
@@ -172,11 +175,21 @@ static gcam_status expect_end(reader *r) {
     return gcam__fail(GCAM_ERR_FORMAT, "graph_text", "expected the end of the line, found \"%.80s\"", word);
 }
 
+static const char *name_above(const void *network, size_t index) {
+    const gcam_network *above = network;
+    return index < above->name_count ? above->names[index].text : NULL;
+}
+
 static gcam_status find_layer(const reader *r, const char *name, gcam_node *node) {
-    *node = gcam_network_find(gcam__builder_network(r->b), name);
+    const gcam_network *above = gcam__builder_network(r->b);
+    *node = gcam_network_find(above, name);
     if (*name == '\0') return gcam__fail(GCAM_ERR_FORMAT, "graph_text", "expected the name of a layer");
-    if (*node < 0) return gcam__fail(GCAM_ERR_NOT_FOUND, "graph_text", "there is no layer %.200s above", name);
-    return GCAM_OK;
+    if (*node >= 0) return GCAM_OK;
+    const char *near = gcam__suggest(name, name_above, above);
+    if (near)
+        return gcam__fail(GCAM_ERR_NOT_FOUND, "graph_text",
+                          "there is no layer \"%.80s\" above; did you mean \"%.80s\"?", name, near);
+    return gcam__fail(GCAM_ERR_NOT_FOUND, "graph_text", "there is no layer \"%.200s\" above", name);
 }
 
 static gcam_status unknown_parameter(const gcam__op *op, const char *name) {
@@ -270,17 +283,32 @@ static gcam_status read_words(reader *r, const char *name, const gcam__op *op, v
         GCAM_TRY(strchr(word, '=') != NULL ? read_parameter(op, word, params, &weights) : read_input(r, word));
     gcam_node node = gcam_layer(r->b, op->name, name, r->inputs, (int)r->input_count, params);
     if (node < 0) return gcam_last_error()->status;
+    GCAM_TRY(gcam__grow((void **)&r->lines, (size_t)node, &r->line_capacity, sizeof *r->lines));
+    r->lines[node] = r->line;
     if (weights == NULL) return GCAM_OK;
     if (*weights == '\0') return gcam__fail(GCAM_ERR_FORMAT, "graph_text", "weights: expected the name of a layer");
     gcam_weights_from(r->b, node, weights);
     return GCAM_OK;
 }
 
+static const char *op_name(const void *unused, size_t index) {
+    (void)unused;
+    const gcam__op *op = gcam__op_at(index);
+    return op != NULL ? op->name : NULL;
+}
+
+static gcam_status unknown_operation(const char *name, const char *word) {
+    const char *near = gcam__suggest(word, op_name, NULL);
+    if (near)
+        return gcam__fail(GCAM_ERR_UNSUPPORTED, "graph_text",
+                          "%.200s: there is no operation \"%.80s\"; did you mean \"%s\"?", name, word, near);
+    return gcam__fail(GCAM_ERR_UNSUPPORTED, "graph_text", "%.200s: there is no operation \"%.80s\"", name, word);
+}
+
 static gcam_status read_layer(reader *r, const char *name) {
     const char *word = next_word(r);
     const gcam__op *op = gcam__op_find(word);
-    if (op == NULL)
-        return gcam__fail(GCAM_ERR_UNSUPPORTED, "graph_text", "%.200s: there is no operation \"%.80s\"", name, word);
+    if (op == NULL) return unknown_operation(name, word);
     void *params = op->params_size > 0 ? gcam__calloc(1, op->params_size) : NULL;
     if (op->params_size > 0 && params == NULL) return GCAM_ERR_NOMEM;
     gcam_status status = read_words(r, name, op, params);
@@ -336,7 +364,31 @@ static gcam_status read_text(reader *r, const char *text) {
     return status == GCAM_OK ? GCAM_OK : in_line(r);
 }
 
-gcam_status gcam__builder_from_text(gcam_builder **out, const char *text) {
+typedef struct check {
+    reader *r;
+    const gcam_tensor_table *weights;
+} check;
+
+/* What gcam_builder_finish() would refuse too, but without a line. */
+static gcam_status check_weight(void *user, int node, int which, const char *name, const gcam_shape *wanted) {
+    (void)which;
+    const check *c = user;
+    char text[2][160];
+    const gcam_tensor_entry *entry = gcam_tensor_table_find(c->weights, name);
+    if (entry != NULL && gcam_shape_equal(&entry->shape, wanted)) return GCAM_OK;
+    c->r->line = c->r->lines[node];
+    gcam__shape_text(wanted, text[0]);
+    if (entry == NULL)
+        gcam__fail(GCAM_ERR_NOT_FOUND, "graph_text", "%.200s: expected a tensor of %s, the file has none of this name",
+                   name, text[0]);
+    else
+        gcam__fail(GCAM_ERR_SHAPE, "graph_text", "%.200s: expected %s, the file has %s", name, text[0],
+                   gcam__shape_text(&entry->shape, text[1]));
+    return in_line(c->r);
+}
+
+/* `weights` may be NULL: they are not checked then. */
+static gcam_status read_builder(gcam_builder **out, const char *text, const gcam_tensor_table *weights) {
     *out = NULL;
     if (text == NULL) return gcam__fail(GCAM_ERR_ARGUMENT, "gcam_network_from_text", "there is no text");
     reader r = {0};
@@ -345,18 +397,25 @@ gcam_status gcam__builder_from_text(gcam_builder **out, const char *text) {
     r.rest = copy;
     gcam_status status = gcam_builder_create(&r.b);
     if (status == GCAM_OK) status = read_text(&r, text);
+    if (status == GCAM_OK && weights != NULL)
+        status = gcam__network_each_weight(gcam__builder_network(r.b), check_weight, &(check){&r, weights});
     if (status == GCAM_OK)
         *out = r.b;
     else
         gcam_builder_free(r.b);
     gcam__free(r.inputs);
+    gcam__free(r.lines);
     gcam__free(copy);
     return status;
+}
+
+gcam_status gcam__builder_from_text(gcam_builder **out, const char *text) {
+    return read_builder(out, text, NULL);
 }
 
 gcam_status gcam_network_from_text(gcam_network **out, const char *text, const gcam_tensor_table *weights) {
     gcam_builder *b;
     *out = NULL;
-    GCAM_TRY(gcam__builder_from_text(&b, text));
+    GCAM_TRY(read_builder(&b, text, weights));
     return gcam_builder_finish(out, b, weights);
 }

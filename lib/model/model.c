@@ -110,7 +110,10 @@ static gcam_status make_network(gcam_model *model, const gcam_model_options *opt
         recognise(model, arch_id);
         return GCAM_OK;
     }
-    if (options->graph != NULL) return gcam_network_from_text(&model->network, options->graph, model->weights);
+    if (options->graph != NULL) {
+        if (gcam_network_from_text(&model->network, options->graph, model->weights) == GCAM_OK) return GCAM_OK;
+        return gcam__fail_prefix("graph");
+    }
     if (graph != NULL && options->arch == NULL) {
         if (file_says(model, GCAM__KEY_ARCH) != NULL) *arch_id = file_says(model, GCAM__KEY_ARCH);
         if (gcam_network_from_text(&model->network, graph, model->weights) == GCAM_OK) return GCAM_OK;

@@ -15,7 +15,7 @@ from containers import CONTAINERS
 from methods import METHODS, Pass, signed
 from trace import Decisions, Trace
 
-SAME, TIE, FREE = 1e-4, 1e-5, 1e-2
+SAME, TIE, FREE, FILES = 1e-4, 1e-5, 1e-2, 1e-5
 PHOTOS = ("cat_dog_640.jpg", "eagle.jpg", "goldfish.jpg")
 
 
@@ -62,6 +62,16 @@ def distance(ours, reference, scale=None):
     return worst
 
 
+class Aliased(dict):
+    """Layers of an imported graph, where a function called by a module of its own has the module's name: `stem` for `stem.relu`."""
+
+    def own_name(self, name):
+        return name if name in self else name.rpartition(".")[0]
+
+    def __missing__(self, name):
+        return self[self.own_name(name)]
+
+
 class Case:
     def __init__(self, network, size, program, shared, work):
         self.network, self.size, self.shared, self.work = network, size, shared, work
@@ -74,7 +84,7 @@ class Case:
         self.net = network.double(state)
         np.save(self.input_path, self.inputs())
         self.x = torch.from_numpy(np.load(self.input_path)).double().requires_grad_()
-        self.reads = self.dump.reads()
+        self.reads, self.state = self.dump.reads(), state
         self.layers = (network.target, network.depths[1])
 
     def inputs(self):
@@ -92,7 +102,20 @@ class Case:
         rows = self.activation_rows(free)
         rows += self.explanation_rows(free, top)
         rows += self.gradient_rows(free, top)
-        return rows
+        return rows + (self.onnx_rows(free, top) if self.network.opset else [])
+
+    def onnx_rows(self, free, top):
+        """The same network by way of its export: logits, the map at the target layer, and what passes all decisions."""
+        path = os.path.join(self.work, "model.onnx")
+        self.network.export(self.state, path, self.size[1:])
+        self.dump, self.layers = Dump(self.dump.program, path, self.dump.folder), (self.network.target,)
+        self.reads = Aliased(self.dump.reads())
+        methods, run = ("gradcam", "guided-backprop"), Pass(free, self.x, top)
+        self.explain("explain", methods, top, self.layers)
+        rows = self.logit_rows(free) + self.map_rows(run, "gradcam", "") + self.free_rows(run, "guided-backprop", "")
+        self.explain("explain-decisions", methods, top, self.layers)
+        rows += self.replayed_rows(free, ("guided-backprop",), top, "")
+        return [(f"onnx: {name}", value, limit, f"{note} opset {self.network.opset}".strip()) for name, value, limit, note in rows]
 
     def activation_rows(self, free):
         """Every module and functional rectifier of the reference by its name; only whole chains need not have one."""
@@ -116,7 +139,7 @@ class Case:
     def explanation_rows(self, free, top):
         """Maps at the target layer are compared as they are. What passes many decisions on the way back (pixels, maps at a
         layer in the middle) is compared replayed, and free."""
-        other = [(c + 117) % 1000 for c in top]
+        other = [(c + 117) % free.output.shape[1] for c in top]
         rows, methods = [], [name for name, method in METHODS.items() if not method.needs_gap]
         for classes in (top, other) if self.size[0] == 1 else (top,):
             note = "top class" if classes is top else "another class"
@@ -169,7 +192,8 @@ class Case:
         return [(f"{name}, free", worst, FREE, note)]
 
     def replay(self, free):
-        decisions = Decisions(lambda layer: self.dump.load(f"decisions/{layer}"), self.reads)
+        own = getattr(self.reads, "own_name", str)
+        decisions = Decisions(lambda layer: self.dump.load(f"decisions/{own(layer)}"), self.reads)
         x = self.x.detach().clone().requires_grad_()
         trace = Trace(self.net, x, decisions)
         return trace, x, decisions.compare(free)
@@ -215,7 +239,7 @@ def preprocessing_rows(network, program, shared, work):
     """Each photo through the library's reader and preprocessing, and through Pillow and torchvision: bit for bit."""
     os.makedirs(work, exist_ok=True)
     dump = Dump(program, os.path.join(shared, network.checkpoint), os.path.join(work, "out"))
-    transform, rows = network.transform(224, network.resize), []
+    transform, rows = network.transform(network.crop, network.resize), []
     folder = os.path.join(shared, "photos")
     for name in sorted(n for n in os.listdir(folder) if n.endswith((".png", ".jpg"))):
         path = os.path.join(folder, name)
@@ -232,7 +256,7 @@ def container_rows(network, program, shared, work):
     state = network.state(shared)
     source, folder = os.path.join(shared, network.checkpoint), os.path.join(work, "out")
     input_path = os.path.join(work, "input.npy")
-    picture = network.transform((224, 224))(Image.fromarray(generator.picture(1, 300, 230)))
+    picture = network.transform((network.crop, network.crop))(Image.fromarray(generator.picture(1, 300, 230)))
     np.save(input_path, picture[None].numpy())
 
     def logits(model):
@@ -247,4 +271,32 @@ def container_rows(network, program, shared, work):
         rows.append((name, int((logits(path) != first).sum()), 0, f"of {first.size} logits"))
     Dump(program, source, folder).run("convert", path)
     rows.append(("model file", int((logits(path) != first).sum()), 0, f"of {first.size} logits"))
+    return rows
+
+
+def photo_rows(network, program, shared, work):
+    """One photo through the checkpoint, its model file and its export: the same input, the same top-5, the same maps."""
+    os.makedirs(work, exist_ok=True)
+    state, folder, rows = network.state(shared), os.path.join(work, "out"), []
+    paths = {kind: os.path.join(work, "model." + kind) for kind in ("pth", "safetensors", "onnx")}
+    torch.save(state, paths["pth"])
+    Dump(program, paths["pth"], folder).run("convert", paths["safetensors"])
+    network.export(state, paths["onnx"], (network.crop, network.crop))
+    photo, input_path = os.path.join(shared, "photos", PHOTOS[0]), os.path.join(work, "photo.npy")
+    first = {}
+    for kind, path in paths.items():
+        dump = Dump(program, path, folder)
+        dump.run("photo", photo, input_path)
+        pixels = np.load(input_path)
+        dump.run("activations", input_path, folder, ",")
+        top = np.argsort(-dump.load("output").ravel(), kind="stable")[:5]
+        methods = ("signed", "gradcam", "counterfactual")
+        dump.run("explain", input_path, folder, network.target, ",".join(methods), str(top[0]))
+        maps = {m: dump.load(f"0.{network.target}.{m}.raw") for m in methods}
+        if kind == "pth":
+            first = {"pixels": pixels, "top": top, "scale": np.abs(maps["signed"]).max(), **maps}
+            continue
+        rows.append((f".{kind}: pixels of the input", int((pixels != first["pixels"]).sum()), 0, ""))
+        rows.append((f".{kind}: top-5", int((top != first["top"]).sum()), 0, ""))
+        rows += [(f".{kind}: {m}", float(np.abs(maps[m] - first[m]).max() / first["scale"]), FILES, "") for m in methods]
     return rows

@@ -9,7 +9,7 @@
  *   dump convert IN OUT                                   the self-contained model file
  *
  * Lists are separated by commas; CLASSES has one class for each image of the batch. Decisions are DIR/decisions/LAYER.npy: the
- * outputs of rectifiers and what max-pools read, seen by hooks in the very pass that made the result. */
+ * outputs of rectifiers and what max-pools and clipped activations read, seen by hooks in the very pass that made the result. */
 #include <gradcam.h>
 
 #include <stdio.h>
@@ -53,7 +53,12 @@ static gcam_status open_job(job *j, char **argument) {
     status = gcam_npy_load(&j->input, argument[1]);
     if (status) return status;
     const int64_t *dim = j->input->shape.dim;
-    gcam_session_options options = {.struct_size = sizeof options, .batch = dim[0], .height = dim[2], .width = dim[3]};
+    const char *threads = getenv("PARITY_THREADS"); /* of parity.py --threads */
+    gcam_session_options options = {.struct_size = sizeof options,
+                                    .batch = dim[0],
+                                    .height = dim[2],
+                                    .width = dim[3],
+                                    .threads = threads ? atoi(threads) : 0};
     j->dir = argument[2];
     return gcam_session_create(&j->session, j->model, &options);
 }
@@ -105,7 +110,15 @@ static int decides(const char *op) {
     return strcmp(op, "relu") == 0 || strcmp(op, "leaky_relu") == 0;
 }
 
-/* Hooks every rectifier and whatever a max-pool reads. `dir` must live as long as the session. */
+/* Layers whose choices are read off what they read. */
+static int chooses(const char *op) {
+    static const char *const ops[] = {"max_pool", "relu6", "clip", "hard_swish", "hard_sigmoid"};
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        if (strcmp(op, ops[i]) == 0) return 1;
+    return 0;
+}
+
+/* Hooks every rectifier and whatever a layer that chooses reads. `dir` must live as long as the session. */
 static gcam_status hook_decisions(const job *j, char *dir) {
     int count = gcam_network_layer_count(j->network);
     char *wanted = calloc((size_t)count, 1);
@@ -115,7 +128,7 @@ static gcam_status hook_decisions(const job *j, char *dir) {
         status = gcam_network_layer(j->network, i, &layer);
         if (status) break;
         if (decides(layer.op)) wanted[i] = 1;
-        if (strcmp(layer.op, "max_pool") == 0) wanted[layer.inputs[0]] = 1;
+        if (chooses(layer.op)) wanted[layer.inputs[0]] = 1;
     }
     for (int i = 0; i < count && !status; i++) {
         gcam_hook_id id;
