@@ -144,18 +144,41 @@ static void free_problem(conv_problem *m) {
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) gcam__free(blocks[i]);
 }
 
+/* Scale, bias, addition and a capped ReLU in one, against the same steps after the sums, in double. */
+static void check_epilogue(const gcam__compute *compute, gcam__conv_algorithm algorithm, const conv_problem *m,
+                           const void *prepared, void *scratch, const char *what) {
+    const gcam__conv *g = &m->g;
+    float *scale = random_floats(77, g->k), *add = random_floats(78, m->y_count), *y = block(m->y_count, sizeof *y);
+    double *want = block(m->y_count, sizeof *want);
+    gcam__epilogue all = {.bias = m->bias, .relu = 1, .scale = scale, .add = add, .cap = 0.75f};
+    gcam__conv_forward(compute, g, algorithm, m->x, m->w, prepared, &all, y, scratch);
+    for (int64_t i = 0; i < m->y_count; i++) {
+        int64_t k = i / (g->p * g->q) % g->k;
+        double value = (m->y[i] - m->bias[k]) * scale[k] + m->bias[k] + add[i];
+        want[i] = fmin(fmax(value, 0), 0.75);
+    }
+    double most = 1, error = 0; /* the sums' errors, which the cap does not make smaller */
+    for (int64_t i = 0; i < m->y_count; i++)
+        most = fmax(most, fabs(m->y[i])), error = fmax(error, fabs((double)y[i] - want[i]));
+    ck_assert_msg(error <= 1e-4 * most, "%s: epilogue, error %.3g of %.3g", what, error, most);
+    void *blocks[] = {scale, add, y, want};
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) gcam__free(blocks[i]);
+}
+
 static void check_forward(const gcam__compute *compute, gcam__conv_algorithm algorithm, const conv_problem *m,
                           const void *prepared, const char *what) {
     const gcam__conv *g = &m->g;
     void *scratch = block((int64_t)gcam__conv_forward_scratch(compute, g, algorithm), 1);
     float *y = block(m->y_count, sizeof *y);
-    gcam__conv_forward(compute, g, algorithm, m->x, m->w, prepared, &(gcam__epilogue){m->bias, 0}, y, scratch);
+    gcam__conv_forward(compute, g, algorithm, m->x, m->w, prepared, &(gcam__epilogue){.bias = m->bias}, y, scratch);
     check_close(y, m->y, m->y_count, what);
     float *rectified = block(m->y_count, sizeof *y);
-    gcam__conv_forward(compute, g, algorithm, m->x, m->w, prepared, &(gcam__epilogue){m->bias, 1}, rectified, scratch);
+    gcam__conv_forward(compute, g, algorithm, m->x, m->w, prepared, &(gcam__epilogue){.bias = m->bias, .relu = 1},
+                       rectified, scratch);
     int64_t wrong = 0;
     for (int64_t i = 0; i < m->y_count; i++) wrong += rectified[i] != (y[i] > 0 ? y[i] : 0);
     ck_assert_msg(wrong == 0, "%s: %d outputs are not max(y, 0)", what, (int)wrong);
+    check_epilogue(compute, algorithm, m, prepared, scratch, what);
     gcam__conv_forward(compute, g, algorithm, m->x, m->w, prepared, NULL, rectified, scratch);
     for (int64_t i = 0; i < m->y_count; i++) rectified[i] += m->bias[i / (g->p * g->q) % g->k];
     check_close(rectified, m->y, m->y_count, what);
@@ -211,7 +234,7 @@ static void run_conv(const gcam__compute *compute, const conv_problem *m, gcam__
     size_t prepared_bytes = gcam__conv_prepared_bytes(compute, g, algorithm);
     if (prepared_bytes) prepared = block((int64_t)prepared_bytes, 1);
     gcam__conv_prepare(compute, g, algorithm, m->w, prepared);
-    gcam__conv_forward(compute, g, algorithm, m->x, m->w, prepared, &(gcam__epilogue){m->bias, 0}, out, scratch);
+    gcam__conv_forward(compute, g, algorithm, m->x, m->w, prepared, &(gcam__epilogue){.bias = m->bias}, out, scratch);
     gcam__conv_backward_data(compute, g, algorithm, m->dy, m->w, prepared, out + m->y_count, scratch);
     float *dw = out + m->y_count + m->x_count;
     memset(dw, 0, (size_t)m->w_count * sizeof *dw);
@@ -641,12 +664,12 @@ START_TEST(sums_and_scales_work_in_place) {
         int wrong = 0;
         gcam__add(&computes[i], a, b, y, COUNT);
         for (int j = 0; j < COUNT; j++) wrong += y[j] != a[j] + b[j];
-        gcam__scale_shift(&computes[i], y, y, PLANES, SIZE, CHANNELS, scale, shift);
+        gcam__scale_shift(&computes[i], y, y, PLANES, SIZE, CHANNELS, scale, shift, 0);
         for (int j = 0; j < COUNT; j++) {
             int c = j / SIZE % CHANNELS;
             wrong += fabs((double)y[j] - ((double)(a[j] + b[j]) * (double)scale[c] + (double)shift[c])) > 1e-5;
         }
-        gcam__scale_shift(&computes[i], a, y, PLANES, SIZE, CHANNELS, scale, NULL);
+        gcam__scale_shift(&computes[i], a, y, PLANES, SIZE, CHANNELS, scale, NULL, 0);
         for (int j = 0; j < COUNT; j++) wrong += y[j] != a[j] * scale[j / SIZE % CHANNELS];
         ck_assert_int_eq(wrong, 0);
     }

@@ -85,23 +85,67 @@ static gcam_status make_plan(gcam_session *s) {
 
 /* ---- running ---------------------------------------------------------------------------------------------------------------- */
 
+/* Adds to the epilogue what node i does as a step of a chain. */
+static void add_step(const gcam_session *s, int i, gcam__epilogue *epilogue) {
+    const gcam__node *node = &s->network->nodes[i];
+    switch (node->layer.op->fused_as) {
+    case GCAM__FUSE_SCALE:
+        epilogue->scale = s->prepared[i];
+        epilogue->bias = epilogue->scale + s->shape[i].dim[1];
+        break;
+    case GCAM__FUSE_ADD:
+        epilogue->add = s->activation[node->inputs[1 - s->forward.link[i]]].data;
+        break;
+    case GCAM__FUSE_RELU6:
+        epilogue->cap = 6;
+        epilogue->relu = 1;
+        break;
+    default:
+        epilogue->relu = 1;
+        break;
+    }
+}
+
+/* Runs the chain that ends at node i; most chains are one node. */
+static void run_chain(gcam_session *s, int i) {
+    gcam__run run;
+    gcam__epilogue epilogue = {0};
+    int head = i;
+    for (; s->forward.link[head] >= 0; head = s->network->nodes[head].inputs[s->forward.link[head]])
+        add_step(s, head, &epilogue);
+    size_t scratch = s->forward.scratch[i];
+    gcam__session_fill_run(s, head, &run);
+    run.out = &s->activation[i];
+    run.scratch = scratch == GCAM__NOWHERE ? NULL : s->values.data + scratch;
+    if (head != i) run.fused = &epilogue;
+    run.layer->op->forward(&run);
+}
+
 static int is_shared_view(const gcam_session *s, int i) {
     const gcam__node *node = &s->network->nodes[i];
     return gcam__plan_is_view(node, s->train) && s->activation[i].data == s->activation[node->inputs[0]].data;
 }
 
+/* A chain is known by its first node, unless the weights of another one are at fault. */
+static gcam_status check_chain(const gcam_session *s, int tail) {
+    int head = gcam__chain_head(s->network, &s->forward, tail);
+    if (gcam__find_nonfinite(&s->compute, s->activation[tail].data, gcam_shape_count(&s->shape[tail])) < 0)
+        return GCAM_OK;
+    for (int i = tail; i != head; i = s->network->nodes[i].inputs[s->forward.link[i]])
+        GCAM_TRY(check_weights_finite(s, &s->network->nodes[i]));
+    return gcam__session_check_finite(s, head, &s->activation[tail], "output");
+}
+
 static gcam_status run_layers(gcam_session *s, int check) {
     const gcam_network *network = s->network;
     for (int i = 0; i < network->count; i++) {
-        if (!s->forward.needed[i]) continue;
+        if (!s->forward.needed[i] || s->forward.tail[i] != i) continue;
         GCAM_TRY(gcam__session_check_cancel(s, i));
-        gcam__run run;
-        gcam__session_fill_run(s, i, &run);
         if (s->given[i])
             memcpy(s->activation[i].data, s->given[i]->data, (size_t)gcam_shape_count(&s->shape[i]) * sizeof(float));
         else if (!is_shared_view(s, i))
-            network->nodes[i].layer.op->forward(&run);
-        if (check) GCAM_TRY(gcam__session_check_finite(s, i, &s->activation[i], "output"));
+            run_chain(s, i);
+        if (check) GCAM_TRY(check_chain(s, i));
         GCAM_TRY(gcam__hooks_call(s, GCAM_HOOK_FORWARD, i, &s->activation[i]));
     }
     return GCAM_OK;
@@ -139,13 +183,21 @@ static gcam_status check_given(const gcam_session *s) {
     return GCAM_OK;
 }
 
+/* Runs again, each node by itself, to name the first bad one. */
+static gcam_status name_layer(gcam_session *s, gcam_status status) {
+    s->unfused = 1;
+    gcam_status named = make_plan(s);
+    s->unfused = 0;
+    if (named == GCAM_OK) named = run_layers(s, 1);
+    return named == GCAM_OK ? status : named;
+}
+
 static gcam_status run_forward(gcam_session *s) {
     int check = s->hook_count > 0; /* hooks must not be called twice, so the first pass names the layer */
     GCAM_TRY(check_given(s));
     GCAM_TRY(run_layers(s, check));
     gcam_status status = check_kept(s);
-    if (status == GCAM_ERR_NUMERIC && !check) GCAM_TRY(run_layers(s, 1));
-    return status;
+    return status == GCAM_ERR_NUMERIC && !check ? name_layer(s, status) : status;
 }
 
 gcam_status gcam__session_forward_given(gcam_session *s, const int *layers, const gcam_tensor *const *values,

@@ -151,7 +151,7 @@ static void find_last_use(const gcam_network *network, const gcam__request *requ
         if (!plan->needed[i]) continue;
         unsigned needs = is_passed(network, request, plan, i) ? node->layer.op->needs : 0;
         if (!request->parameters) needs &= ~(unsigned)GCAM__NEEDS_INPUT_FOR_WEIGHTS;
-        int input_last = needs & (GCAM__NEEDS_INPUT | GCAM__NEEDS_INPUT_FOR_WEIGHTS) ? end : i;
+        int input_last = needs & (GCAM__NEEDS_INPUT | GCAM__NEEDS_INPUT_FOR_WEIGHTS) ? end : plan->tail[i];
         for (int k = 0; k < node->input_count; k++)
             if (last[node->inputs[k]] < input_last) last[node->inputs[k]] = input_last;
         if (is_output(network, i) || request->activation[i] & GCAM__KEEP || needs & GCAM__NEEDS_OUTPUT) last[i] = end;
@@ -165,6 +165,7 @@ static void join_places(const gcam_network *network, const gcam_shape *shapes, c
         const gcam__node *node = &network->nodes[i];
         root[i] = i;
         if (!plan->needed[i] || node->input_count < 1 || request->activation[i] & GCAM__GIVEN) continue;
+        if (plan->link[i] >= 0 || plan->tail[i] != i) continue;
         int from = root[node->inputs[0]];
         int same_size = gcam_shape_count(&shapes[i]) == gcam_shape_count(&shapes[from]);
         int joins =
@@ -200,35 +201,87 @@ static gcam_status add_scratch(span_list *list, int step, const gcam__node *node
     return bytes ? add_span(list, step, step, bytes, target) : GCAM_OK;
 }
 
+/* What planning the places of a forward pass works on, one element a node. */
+typedef struct workspace {
+    int *root, *last;
+    gcam__slice *slices; /* of values, then of roots */
+    gcam_shape *in;
+} workspace;
+
+/* Slices of values become slices of the places they are in; a place has one owner at most. */
+static void slice_roots(const gcam_network *network, const gcam__forward_plan *plan, workspace *w) {
+    for (int i = network->count - 1; i >= 0; i--) {
+        gcam__slice slice = w->slices[i];
+        if (!plan->needed[i] || slice.owner < 0 || w->root[i] == i) continue;
+        w->slices[i].owner = -1;
+        if (w->slices[w->root[i]].owner < 0) w->slices[w->root[i]] = slice;
+    }
+}
+
+/* The place that has root i's, and where in it. */
+static int outer_place(const workspace *w, int i, size_t *offset) {
+    for (*offset = 0; w->slices[i].owner >= 0; i = w->root[w->slices[i].owner]) *offset += w->slices[i].offset;
+    return i;
+}
+
+/* Adds a span for every place that is in no other: alive from its first slice's step to its last one's end. */
+static gcam_status add_places(span_list *list, gcam__forward_plan *plan, const gcam_network *network,
+                              const gcam_shape *shapes, const workspace *w) {
+    int *first = gcam__calloc((size_t)network->count, sizeof *first);
+    if (!first) return GCAM_ERR_NOMEM;
+    for (int i = 0; i < network->count; i++) first[i] = i;
+    size_t offset;
+    for (int i = 0; i < network->count; i++) {
+        if (!plan->needed[i] || plan->tail[i] != i || w->root[i] != i) continue;
+        int outer = outer_place(w, i, &offset);
+        if (first[outer] > i) first[outer] = i;
+        if (w->last[outer] < w->last[i]) w->last[outer] = w->last[i];
+    }
+    gcam_status status = GCAM_OK;
+    for (int i = 0; i < network->count && status == GCAM_OK; i++)
+        if (plan->needed[i] && plan->tail[i] == i && w->root[i] == i && w->slices[i].owner < 0)
+            status = add_span(list, first[i], w->last[i], bytes_of(&shapes[i], 1), &plan->activation[i]);
+    gcam__free(first);
+    return status;
+}
+
 static gcam_status collect_forward(span_list *list, gcam__forward_plan *plan, const gcam_network *network,
-                                   const gcam_shape *shapes, const gcam__request *request, const int *root,
-                                   const int *last, const gcam__compute *compute, gcam_shape *in) {
+                                   const gcam_shape *shapes, const gcam__request *request, const gcam__compute *compute,
+                                   const workspace *w) {
+    GCAM_TRY(add_places(list, plan, network, shapes, w));
     for (int i = 0; i < network->count; i++) {
         const gcam__node *node = &network->nodes[i];
         if (!plan->needed[i]) continue;
-        GCAM_TRY(add_scratch(list, i, node, shapes, i, compute, 0, 1, in, &plan->scratch[i]));
-        if (root[i] == i) GCAM_TRY(add_span(list, i, last[i], bytes_of(&shapes[i], 1), &plan->activation[i]));
-        if (!node->layer.op->aux_bytes || !is_passed(network, request, plan, i)) continue;
-        gather_shapes(node, shapes, in);
-        GCAM_TRY(
-            add_span(list, i, network->count, node->layer.op->aux_bytes(&node->layer, in, &shapes[i]), &plan->aux[i]));
+        int tail = plan->tail[i]; /* where the chain runs, with the scratch of its first node */
+        if (plan->link[i] < 0)
+            GCAM_TRY(add_scratch(list, tail, node, shapes, i, compute, 0, 1, w->in, &plan->scratch[tail]));
+        if (tail != i || !node->layer.op->aux_bytes || !is_passed(network, request, plan, i)) continue;
+        gather_shapes(node, shapes, w->in);
+        size_t bytes = node->layer.op->aux_bytes(&node->layer, w->in, &shapes[i]);
+        GCAM_TRY(add_span(list, i, network->count, bytes, &plan->aux[i]));
     }
     return GCAM_OK;
 }
 
 static gcam_status plan_places(gcam__forward_plan *plan, const gcam_network *network, const gcam_shape *shapes,
-                               const gcam__request *request, const gcam__compute *compute, gcam_shape *in, int *root,
-                               int *last) {
-    find_last_use(network, request, plan, last);
-    extend_views(network, plan, request->training, last);
-    join_places(network, shapes, request, plan, root, last);
+                               const gcam__request *request, const gcam__compute *compute, workspace *w) {
+    find_last_use(network, request, plan, w->last);
+    extend_views(network, plan, request->training, w->last);
+    gcam__plan_slices(network, shapes, request, plan, w->slices, w->last);
+    extend_views(network, plan, request->training, w->last);
+    join_places(network, shapes, request, plan, w->root, w->last);
+    slice_roots(network, plan, w);
     span_list list = {0};
-    gcam_status status = collect_forward(&list, plan, network, shapes, request, root, last, compute, in);
+    gcam_status status = collect_forward(&list, plan, network, shapes, request, compute, w);
     if (status == GCAM_OK) status = place_spans(&list, &plan->block_bytes);
     gcam__free(list.spans);
     if (status != GCAM_OK) return status;
-    for (int i = 0; i < network->count; i++)
-        if (plan->needed[i]) plan->activation[i] = plan->activation[root[i]];
+    for (int i = 0; i < network->count; i++) {
+        if (!plan->needed[i] || plan->tail[i] != i) continue;
+        size_t offset;
+        int outer = outer_place(w, w->root[i], &offset);
+        plan->activation[i] = plan->activation[outer] + offset;
+    }
     return GCAM_OK;
 }
 
@@ -241,20 +294,28 @@ gcam_status gcam__plan_forward(gcam__forward_plan *plan, const gcam_network *net
     plan->activation = gcam__calloc(count, sizeof(size_t));
     plan->aux = gcam__calloc(count, sizeof(size_t));
     plan->scratch = gcam__calloc(count, sizeof(size_t));
-    gcam_shape *in = gcam__calloc((size_t)most_inputs(network), sizeof *in);
-    int *root = gcam__calloc(count, sizeof *root), *last = gcam__calloc(count, sizeof *last);
+    plan->link = gcam__calloc(count, 1);
+    plan->tail = gcam__calloc(count, sizeof *plan->tail);
+    workspace w = {.root = gcam__calloc(count, sizeof *w.root),
+                   .last = gcam__calloc(count, sizeof *w.last),
+                   .slices = gcam__calloc(count, sizeof *w.slices),
+                   .in = gcam__calloc((size_t)most_inputs(network), sizeof *w.in)};
     gcam_status status = GCAM_ERR_NOMEM;
-    if (plan->needed && plan->below && plan->activation && plan->aux && plan->scratch && in && root && last) {
+    int complete = plan->needed && plan->below && plan->activation && plan->aux && plan->scratch && plan->link
+                   && plan->tail && w.root && w.last && w.slices && w.in;
+    if (complete) {
         fill_nowhere(plan->activation, network->count);
         fill_nowhere(plan->aux, network->count);
         fill_nowhere(plan->scratch, network->count);
         mark_needed(network, request, plan->needed);
         mark_below(network, request, plan->below);
-        status = plan_places(plan, network, shapes, request, compute, in, root, last);
+        gcam__plan_chains(network, shapes, request, plan);
+        status = plan_places(plan, network, shapes, request, compute, &w);
     }
-    gcam__free(in);
-    gcam__free(root);
-    gcam__free(last);
+    gcam__free(w.root);
+    gcam__free(w.last);
+    gcam__free(w.slices);
+    gcam__free(w.in);
     if (status != GCAM_OK) gcam__forward_plan_free(plan);
     return status;
 }
@@ -265,6 +326,8 @@ void gcam__forward_plan_free(gcam__forward_plan *plan) {
     gcam__free(plan->activation);
     gcam__free(plan->aux);
     gcam__free(plan->scratch);
+    gcam__free(plan->link);
+    gcam__free(plan->tail);
     memset(plan, 0, sizeof *plan);
 }
 

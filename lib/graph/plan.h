@@ -17,6 +17,7 @@ typedef struct gcam__request {
     int parameters;          /* gradients of weights */
     int everything;          /* every value that a pass of relevance may read: all activations */
     int training;            /* layers run as in training */
+    int unfused;             /* every node runs by itself */
 } gcam__request;
 
 enum { GCAM__REACH = 1, GCAM__KEEP = 2, GCAM__GIVEN = 4 };
@@ -30,6 +31,8 @@ typedef struct gcam__forward_plan {
     size_t *activation;    /* offset of the node's output in the block */
     size_t *aux;           /* offset of what its backward needs; GCAM__NOWHERE */
     size_t *scratch;       /* offset of what the node needs while it runs; GCAM__NOWHERE */
+    signed char *link;     /* which input the node runs together with, as one operation; -1: none */
+    int *tail;             /* last node of the chain that the node runs in, often itself */
     size_t block_bytes;
 } gcam__forward_plan;
 
@@ -56,6 +59,19 @@ int gcam__plan_passes(const gcam_network *network, const gcam__request *request,
                       const unsigned char *below, int node);
 /* 1 where the node's output is its input's memory. */
 int gcam__plan_is_view(const gcam__node *node, int training);
+/* A place inside the place of another node, the owner (-1: none); `offset` in bytes. */
+typedef struct gcam__slice {
+    int owner;
+    size_t offset;
+} gcam__slice;
+
+/* Slices for all nodes; extends lives (`last`) that a shared place ties together. */
+void gcam__plan_slices(const gcam_network *network, const gcam_shape *shapes, const gcam__request *request,
+                       const gcam__forward_plan *plan, gcam__slice *slices, int *last);
+/* Fills in plan->link and plan->tail; `needed` and `below` are there. The first node of a chain is the one that runs. */
+void gcam__plan_chains(const gcam_network *network, const gcam_shape *shapes, const gcam__request *request,
+                       gcam__forward_plan *plan);
+int gcam__chain_head(const gcam_network *network, const gcam__forward_plan *plan, int node);
 /* Bytes of one place: rounded up so that the next one is aligned. */
 size_t gcam__plan_round(size_t bytes);
 void gcam__forward_plan_free(gcam__forward_plan *plan);

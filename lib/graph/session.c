@@ -10,7 +10,7 @@
 /* ---- requests and blocks -------------------------------------------------------------------------------------------------- */
 
 gcam_status gcam__request_create(gcam__request *request, int count) {
-    request->parameters = request->everything = request->training = 0;
+    request->parameters = request->everything = request->training = request->unfused = 0;
     request->activation = gcam__calloc((size_t)count, 1);
     request->gradient = gcam__calloc((size_t)count, 1);
     return request->activation && request->gradient ? GCAM_OK : GCAM_ERR_NOMEM;
@@ -23,12 +23,13 @@ gcam_status gcam__request_copy(gcam__request *to, const gcam__request *from, int
     to->parameters = from->parameters;
     to->everything = from->everything;
     to->training = from->training;
+    to->unfused = from->unfused;
     return GCAM_OK;
 }
 
 int gcam__request_equal(const gcam__request *a, const gcam__request *b, int count) {
     return a->parameters == b->parameters && a->everything == b->everything && a->training == b->training
-           && memcmp(a->activation, b->activation, (size_t)count) == 0
+           && a->unfused == b->unfused && memcmp(a->activation, b->activation, (size_t)count) == 0
            && memcmp(a->gradient, b->gradient, (size_t)count) == 0;
 }
 
@@ -63,6 +64,7 @@ void gcam__session_collect_request(gcam_session *s) {
     s->request.parameters = s->watch_parameters;
     s->request.everything = s->watch_relevance;
     s->request.training = s->train;
+    s->request.unfused = s->unfused;
 }
 
 /* ---- making and freeing ---------------------------------------------------------------------------------------------------- */

@@ -78,6 +78,7 @@ struct gcam_session {
     gcam__relevance_pass *relevance;      /* the running one; NULL: gradients are passed */
     gcam__relevance_pass *relevance_room; /* of the last one; NULL before the first */
     int has_plan, has_forward;
+    int unfused; /* the next plan fuses nothing */
     atomic_int cancel;
     atomic_int *cancel_with; /* another session's flag that ends this one's passes too; NULL: none */
 };

@@ -86,7 +86,7 @@ size_t gcam__conv_forward_scratch(const gcam__compute *compute, const gcam__conv
 void gcam__conv_forward(const gcam__compute *compute, const gcam__conv *conv, gcam__conv_algorithm algorithm,
                         const float *x, const float *w, const void *prepared, const gcam__epilogue *epilogue, float *y,
                         void *scratch) {
-    static const gcam__epilogue none = {NULL, 0};
+    static const gcam__epilogue none = {0};
     gcam__conv_call call = {compute, conv, x, w, prepared, epilogue ? epilogue : &none, y, scratch};
     methods[algorithm]->forward(&call);
 }

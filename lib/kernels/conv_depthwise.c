@@ -33,6 +33,7 @@ static gcam__depthwise plane_of(const depthwise_job *job, const float *x, const 
                              .x = x,
                              .w = w,
                              .y = y,
+                             .scale = 1,
                              .phase = job->phase,
                              .rows = job->rows,
                              .strip = strip,
@@ -48,7 +49,9 @@ static void forward_unit(void *context, int64_t index, int worker) {
         plane_of(job, job->call->x + (image * conv->c + c) * conv->h * conv->w, job->call->w + k * conv->r * conv->s,
                  job->call->y + index * conv->p * conv->q, worker);
     d.bias = epilogue->bias ? epilogue->bias[k] : 0;
-    d.relu = epilogue->relu;
+    d.scale = epilogue->scale ? epilogue->scale[k] : 1;
+    d.add = epilogue->add ? epilogue->add + index * conv->p * conv->q : NULL;
+    d.relu = epilogue->relu, d.cap = epilogue->cap;
     job->simd->depthwise(&d);
 }
 

@@ -53,12 +53,11 @@ static void scatter(const im2col_job *job, const gcam__tile *tile, const float *
     int64_t pixels = conv->p * conv->q;
     for (int j = 0; j < tile->cols; j++) {
         int64_t image = (column + j) / pixels, pixel = (column + j) % pixels;
-        float *y = job->call->y + (image * conv->k + row) * pixels + pixel;
-        for (int i = 0; i < tile->rows; i++, y += pixels) {
-            float value = from[i * ld + j];
-            if (tile->accumulate) value += *y;
-            if (tile->bias) value += tile->bias[i];
-            *y = tile->relu && value <= 0 ? 0 : value;
+        int64_t at = (image * conv->k + row) * pixels + pixel;
+        for (int i = 0; i < tile->rows; i++, at += pixels) {
+            float *y = job->call->y + at, value = from[i * ld + j];
+            *y = gcam__finish(tile, i, tile->accumulate ? value + *y : value,
+                              tile->add ? job->call->epilogue->add[at] : 0);
         }
     }
 }
@@ -67,9 +66,12 @@ static void scatter(const im2col_job *job, const gcam__tile *tile, const float *
 static void multiply_tile(const im2col_job *job, gcam__tile *tile, int64_t k, const float *a, const float *b,
                           int64_t row, int64_t column) {
     int64_t pixels = job->call->conv->p * job->call->conv->q, image = column / pixels;
-    tile->bias = tile->bias ? job->call->epilogue->bias + row : NULL;
+    int64_t at = (image * job->call->conv->k + row) * pixels + column % pixels;
+    if (tile->bias) tile->bias += row;
+    if (tile->scale) tile->scale += row;
     if ((column + tile->cols - 1) / pixels == image) {
-        tile->c = job->call->y + (image * job->call->conv->k + row) * pixels + column % pixels;
+        if (tile->add) tile->add += at;
+        tile->c = job->call->y + at;
         tile->ldc = pixels;
         job->simd->micro(k, a, b, job->simd->nr, tile);
         return;
@@ -91,7 +93,6 @@ static void multiply_block(const im2col_job *job, int64_t group, row_range rows,
     const gcam__conv *conv = job->call->conv;
     const gcam__epilogue *epilogue = job->call->epilogue;
     int64_t depth = job->c * conv->r * conv->s;
-    int last = k0 + k == depth;
     const float *a =
         (const float *)job->call->prepared + group * gcam__packed_a_floats(simd, job->k, depth) + k0 * simd->mr;
     int64_t step = gcam__max(1, BLOCK_WEIGHTS / (k * simd->mr)) * simd->mr;
@@ -100,22 +101,26 @@ static void multiply_block(const im2col_job *job, int64_t group, row_range rows,
             for (int64_t i = i0; i < gcam__min(i0 + step, rows.end); i += simd->mr) {
                 gcam__tile tile = {.rows = (int)gcam__min(simd->mr, rows.end - i),
                                    .cols = (int)gcam__min(simd->nr, columns->count - j),
-                                   .accumulate = k0 > 0,
-                                   .bias = last ? epilogue->bias : NULL,
-                                   .relu = last && epilogue->relu};
+                                   .accumulate = k0 > 0};
+                if (k0 + k == depth) {
+                    tile.bias = epilogue->bias, tile.relu = epilogue->relu, tile.cap = epilogue->cap;
+                    tile.scale = epilogue->scale, tile.add = epilogue->add;
+                }
                 multiply_tile(job, &tile, k, a + i * depth, b + j * k, group * job->k + i, columns->first + j);
             }
 }
 
-static void finish_rows(const gcam__epilogue *epilogue, float *y, int64_t rows, int64_t ld, int64_t columns,
-                        int64_t row) {
-    if (!epilogue->bias && !epilogue->relu) return;
-    for (int64_t i = 0; i < rows; i++, y += ld) {
-        float bias = epilogue->bias ? epilogue->bias[row + i] : 0;
-        for (int64_t j = 0; j < columns; j++) {
-            float value = y[j] + bias;
-            y[j] = epilogue->relu && value <= 0 ? 0 : value;
-        }
+/* What OpenBLAS has left at columns of rows of y, the first of which is `at`. */
+static void finish_rows(const gcam__conv_call *call, int64_t rows, int64_t ld, int64_t columns, int64_t row,
+                        int64_t at) {
+    const gcam__epilogue *e = call->epilogue;
+    gcam__tile tile = {.relu = e->relu, .cap = e->cap, .add = e->add};
+    if (!e->bias && !e->scale && !e->add && !e->relu) return;
+    for (int64_t i = 0; i < rows; i++, at += ld) {
+        tile.bias = e->bias ? e->bias + row + i : NULL;
+        tile.scale = e->scale ? e->scale + row + i : NULL;
+        for (int64_t j = at; j < at + columns; j++)
+            call->y[j] = gcam__finish(&tile, 0, call->y[j], e->add ? e->add[j] : 0);
     }
 }
 
@@ -123,7 +128,7 @@ static void multiply_blas(const im2col_job *job, int64_t group, row_range rows, 
                           int64_t k0, int64_t k, const float *b) {
     const gcam__conv *conv = job->call->conv;
     int64_t depth = job->c * conv->r * conv->s, pixels = conv->p * conv->q, row = group * job->k + rows.begin;
-    int64_t image = columns->first / pixels;
+    int64_t at = (columns->first / pixels * conv->k + row) * pixels + columns->first % pixels;
     gcam__gemm_call g = {.m = rows.end - rows.begin,
                          .n = columns->count,
                          .k = k,
@@ -131,11 +136,11 @@ static void multiply_blas(const im2col_job *job, int64_t group, row_range rows, 
                          .lda = depth,
                          .b = b,
                          .ldb = columns->nr,
-                         .c = job->call->y + (image * conv->k + row) * pixels + columns->first % pixels,
+                         .c = job->call->y + at,
                          .ldc = pixels,
                          .accumulate = k0 > 0};
     gcam__gemm_blas(&g);
-    if (k0 + k == depth) finish_rows(job->call->epilogue, g.c, g.m, pixels, g.n, row);
+    if (k0 + k == depth) finish_rows(job->call, g.m, pixels, g.n, row, at);
 }
 
 /* A tile of one group (and batch): where its columns begin and how many there are. */

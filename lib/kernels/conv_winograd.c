@@ -171,21 +171,27 @@ static void multiply(const winograd_job *job, int64_t row, int64_t rows, const f
 
 /* Row k of the output for tiles first .. first + count - 1. */
 static void transform_row(const winograd_job *job, int64_t k, int64_t first, int64_t count, const float *products) {
+    static const gcam__epilogue none = {0};
+    const gcam__epilogue *epilogue = job->epilogue ? job->epilogue : &none;
     const gcam__conv *g = &job->g;
     int64_t per_image = job->tiles_x * job->tiles_y;
     for (int64_t done = 0, length; done < count; done += length) {
         int64_t tile = first + done, image = tile / per_image, x = tile % job->tiles_x;
         int64_t p = tile % per_image / job->tiles_x * job->m, q = x * job->m;
+        int64_t at = ((image * g->k + k) * g->p + p) * g->q + q;
         length = gcam__min(count - done, job->tiles_x - x);
         gcam__winograd_output out = {.products = products + done,
                                      .stride = job->p_stride,
                                      .tiles = (int)length,
-                                     .y = job->y + ((image * g->k + k) * g->p + p) * g->q + q,
+                                     .y = job->y + at,
                                      .w = g->q,
                                      .rows = g->p - p,
                                      .columns = g->q - q,
-                                     .bias = job->epilogue && job->epilogue->bias ? job->epilogue->bias[k] : 0,
-                                     .relu = job->epilogue && job->epilogue->relu};
+                                     .bias = epilogue->bias ? epilogue->bias[k] : 0,
+                                     .scale = epilogue->scale ? epilogue->scale[k] : 1,
+                                     .add = epilogue->add ? epilogue->add + at : NULL,
+                                     .relu = epilogue->relu,
+                                     .cap = epilogue->cap};
         job->simd->winograd_output[job->which](&out);
     }
 }

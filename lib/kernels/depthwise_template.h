@@ -43,13 +43,17 @@ INLINE vec depthwise_sum(const gcam__depthwise *d, const float *rows, int64_t q,
     return sum;
 }
 
-INLINE void depthwise_row(const gcam__depthwise *d, const float *rows, float *y, int64_t r_count, int64_t s_count) {
+INLINE void depthwise_row(const gcam__depthwise *d, const float *rows, int64_t p, int64_t r_count, int64_t s_count) {
     int64_t outputs = d->conv->q;
-    vec bias = splat(d->bias);
+    float *y = d->y + p * outputs;
     for (int64_t q = 0; q < outputs; q += VECTOR_WIDTH) {
         if (q + VECTOR_WIDTH > outputs && outputs >= VECTOR_WIDTH) q = outputs - VECTOR_WIDTH;
-        vec sum = depthwise_sum(d, rows, q, r_count, s_count) + bias;
-        if (d->relu) sum = rectify(sum);
+        vec sum = depthwise_sum(d, rows, q, r_count, s_count) * d->scale + d->bias, added = {0};
+        if (d->add && outputs >= VECTOR_WIDTH)
+            added = load(d->add + p * outputs + q);
+        else if (d->add)
+            memcpy(&added, d->add + p * outputs, (size_t)outputs * sizeof *y);
+        sum = clip(sum + added, d->relu, d->cap);
         if (outputs >= VECTOR_WIDTH)
             store(y + q, sum);
         else
@@ -62,8 +66,7 @@ INLINE void depthwise_strip(const gcam__depthwise *d, int64_t p0, int64_t p1, in
     int64_t row = g->stride[1] * d->phase, h0 = p0 * g->stride[0] - g->pad[0];
     int64_t count = (p1 - p0 - 1) * g->stride[0] + (g->r - 1) * g->dilation[0] + 1;
     for (int64_t i = 0; i < count; i++) depthwise_load(d, h0 + i, d->strip + i * row);
-    for (int64_t p = p0; p < p1; p++)
-        depthwise_row(d, d->strip + (p - p0) * g->stride[0] * row, d->y + p * g->q, r_count, s_count);
+    for (int64_t p = p0; p < p1; p++) depthwise_row(d, d->strip + (p - p0) * g->stride[0] * row, p, r_count, s_count);
 }
 
 static void depthwise(const gcam__depthwise *d) {

@@ -70,6 +70,7 @@ typedef struct scale_job {
     const float *x, *scale, *shift;
     float *y;
     int64_t planes, size, channels, planes_per_unit;
+    int relu;
 } scale_job;
 
 static void scale_unit(void *context, int64_t index, int worker) {
@@ -80,13 +81,20 @@ static void scale_unit(void *context, int64_t index, int worker) {
         const float *x = job->x + plane * job->size;
         float *y = job->y + plane * job->size;
         float scale = job->scale[plane % job->channels], shift = job->shift ? job->shift[plane % job->channels] : 0;
-        for (int64_t i = 0; i < job->size; i++) y[i] = x[i] * scale + shift;
+        if (job->relu) {
+            for (int64_t i = 0; i < job->size; i++) {
+                float value = x[i] * scale + shift;
+                y[i] = value <= 0 ? 0 : value;
+            }
+        } else {
+            for (int64_t i = 0; i < job->size; i++) y[i] = x[i] * scale + shift;
+        }
     }
 }
 
 void gcam__scale_shift(const gcam__compute *compute, const float *x, float *y, int64_t planes, int64_t size,
-                       int64_t channels, const float *scale, const float *shift) {
-    scale_job job = {x, scale, shift, y, planes, size, channels, gcam__max(1, UNIT / gcam__max(size, 1))};
+                       int64_t channels, const float *scale, const float *shift, int relu) {
+    scale_job job = {x, scale, shift, y, planes, size, channels, gcam__max(1, UNIT / gcam__max(size, 1)), relu};
     gcam__parallel(compute->pool, gcam__ceil_div(planes, job.planes_per_unit), scale_unit, &job);
 }
 

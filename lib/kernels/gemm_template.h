@@ -7,13 +7,10 @@
 /* A tile at the edge goes through a buffer. */
 static void store_partial(const float *buffer, int ld, const gcam__tile *tile) {
     for (int i = 0; i < tile->rows; i++, buffer += ld) {
-        float *c = tile->c + i * tile->ldc, bias = tile->bias ? tile->bias[i] : 0;
-        for (int j = 0; j < tile->cols; j++) {
-            float value = buffer[j];
-            if (tile->accumulate) value += c[j];
-            if (tile->bias) value += bias;
-            c[j] = tile->relu && value <= 0 ? 0 : value;
-        }
+        float *c = tile->c + i * tile->ldc;
+        const float *add = tile->add ? tile->add + i * tile->ldc : buffer;
+        for (int j = 0; j < tile->cols; j++)
+            c[j] = gcam__finish(tile, i, tile->accumulate ? buffer[j] + c[j] : buffer[j], add[j]);
     }
 }
 
@@ -22,8 +19,10 @@ INLINE void store_row(vec sum[TILE_VECTORS], const gcam__tile *tile, int i, int 
     EACH (j, vectors) {
         vec value = sum[j];
         if (tile->accumulate) value += load(c + j * VECTOR_WIDTH);
+        if (tile->scale) value *= splat(tile->scale[i]);
         if (tile->bias) value += splat(tile->bias[i]);
-        store(c + j * VECTOR_WIDTH, tile->relu ? rectify(value) : value);
+        if (tile->add) value += load(tile->add + i * tile->ldc + j * VECTOR_WIDTH);
+        store(c + j * VECTOR_WIDTH, clip(value, tile->relu, tile->cap));
     }
 }
 

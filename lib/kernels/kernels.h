@@ -69,8 +69,11 @@ typedef enum gcam__conv_algorithm {
 
 /* What the output passes through before it is stored. */
 typedef struct gcam__epilogue {
-    const float *bias; /* K, or NULL */
-    int relu;          /* 1: max(0, .) */
+    const float *bias;  /* K, or NULL */
+    int relu;           /* 1: max(0, .) */
+    const float *scale; /* K: what the sums are multiplied by before the bias is added; NULL: 1 */
+    const float *add;   /* laid out as y and apart from it: added after the bias; NULL: nothing */
+    float cap;          /* with relu: min(., cap); 0: none */
 } gcam__epilogue;
 
 /* The one choice of algorithm for a forward pass. */
@@ -131,9 +134,10 @@ void gcam__leaky_relu(const gcam__compute *compute, const float *x, float *y, ui
                       float slope);
 /* y = a + b; y may be a or b. */
 void gcam__add(const gcam__compute *compute, const float *a, const float *b, float *y, int64_t count);
-/* y[plane] = x[plane] * scale[plane % channels] + shift[plane % channels]; y may be x; shift may be NULL. */
+/* y[plane] = x[plane] * scale[plane % channels] + shift[plane % channels], with `relu` max(0, .) of it; y may be x; shift may be
+ * NULL. */
 void gcam__scale_shift(const gcam__compute *compute, const float *x, float *y, int64_t planes, int64_t size,
-                       int64_t channels, const float *scale, const float *shift);
+                       int64_t channels, const float *scale, const float *shift, int relu);
 /* Index of the first element that is NaN or infinite; -1 if all are finite. */
 int64_t gcam__find_nonfinite(const gcam__compute *compute, const float *x, int64_t count);
 

@@ -7,10 +7,6 @@ typedef struct max_state {
     ivec at;
 } max_state;
 
-INLINE vec select(ivec mask, vec yes, vec no) {
-    return (vec)((mask & (ivec)yes) | (~mask & (ivec)no));
-}
-
 /* Takes x where it is greater than the best so far, or NaN. */
 INLINE void max_update(max_state *state, vec x, ivec at) {
     ivec take = (x > state->best) | (x != x);

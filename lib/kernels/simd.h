@@ -17,7 +17,19 @@ typedef struct gcam__tile {
     int accumulate;    /* 1: c +=, 0: c = */
     const float *bias; /* one per row, added after the sum; NULL: none */
     int relu;
+    const float *scale; /* one per row, multiplied with the sum before; NULL: 1 */
+    const float *add;   /* added after the bias, ldc apart; NULL: nothing */
+    float cap;          /* with relu: an upper bound; 0: none */
 } gcam__tile;
+
+/* What the epilogue of a tile makes of the sum of row i; `add`: that element's. */
+static inline float gcam__finish(const gcam__tile *tile, int i, float value, float add) {
+    if (tile->scale) value *= tile->scale[i];
+    if (tile->bias) value += tile->bias[i];
+    if (tile->add) value += add;
+    if (tile->relu && value <= 0) value = 0;
+    return tile->cap > 0 && value > tile->cap ? tile->cap : value;
+}
 
 /* Neighbouring columns in one output row, and in one panel of the tile. */
 typedef struct gcam__run_of_columns {
@@ -46,16 +58,20 @@ typedef struct gcam__winograd_output {
     float *y; /* output of the first tile's first element; rows of w floats */
     int64_t w;
     int64_t rows, columns; /* of the output that remain below and right of y */
-    float bias;
+    float bias, scale;
     int relu;
+    const float *add; /* as y; NULL: nothing */
+    float cap;        /* 0: none */
 } gcam__winograd_output;
 
 /* One plane of a depthwise convolution. */
 typedef struct gcam__depthwise {
     const gcam__conv *conv;
     const float *x, *w;
-    float bias;
+    float bias, scale;
     int relu;
+    const float *add; /* as y; NULL: nothing */
+    float cap;        /* 0: none */
     float *y;
     int64_t phase; /* floats of one phase of a padded row, a multiple of the width */
     int64_t rows;  /* output rows of one strip */

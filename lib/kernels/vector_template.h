@@ -27,6 +27,16 @@ INLINE vec rectify(vec x) {
     return (vec)(~(x <= 0) & (ivec)x);
 }
 
+INLINE vec select(ivec mask, vec yes, vec no) {
+    return (vec)((mask & (ivec)yes) | (~mask & (ivec)no));
+}
+/* max(x, 0) and, with a cap above 0, min(x, cap), where asked for; NaN stays NaN. */
+INLINE vec clip(vec x, int relu, float cap) {
+    if (!relu) return x;
+    x = rectify(x);
+    return cap > 0 ? select(x > splat(cap), splat(cap), x) : x;
+}
+
 /* Even and odd elements of two vectors on end, and the inverse: the lower and upper half of two vectors interleaved. */
 #if defined(__clang__) || __GNUC__ >= 12
 #define SHUFFLE __builtin_shufflevector

@@ -249,12 +249,13 @@ static void filter_gradient4(const float *u, int64_t stride, int count, float *d
 
 /* ---- output -------------------------------------------------------------------------------------------------------------- */
 
-/* row[m i + j] = y[j][i], the first `count` values. */
-INLINE void store_merged(float *row, const vec *y, int64_t count, int m) {
-    float merged[4 * VECTOR_WIDTH];
-    float *to = count >= m * VECTOR_WIDTH ? row : merged;
-#ifdef SPLIT
+/* row[m i + j] = y[j][i] through the epilogue, the first `count` values. `add`: what is added to them, or NULL. */
+INLINE void store_merged(const gcam__winograd_output *out, float *row, const float *add, const vec *y, int64_t count,
+                         int m) {
+    float merged[4 * VECTOR_WIDTH], added[4 * VECTOR_WIDTH];
     vec v[4];
+    int whole = count >= m * VECTOR_WIDTH;
+#ifdef SPLIT
     if (m == 2) {
         v[0] = MERGE_LOW(y[0], y[1]), v[1] = MERGE_HIGH(y[0], y[1]);
     } else {
@@ -263,16 +264,21 @@ INLINE void store_merged(float *row, const vec *y, int64_t count, int m) {
         v[0] = MERGE_LOW(low_even, low_odd), v[1] = MERGE_HIGH(low_even, low_odd);
         v[2] = MERGE_LOW(high_even, high_odd), v[3] = MERGE_HIGH(high_even, high_odd);
     }
-    EACH (j, m) store(to + j * VECTOR_WIDTH, v[j]);
 #else
     EACH (j, m)
-        for (int i = 0; i < VECTOR_WIDTH; i++) to[i * m + j] = y[j][i];
+        for (int i = 0; i < VECTOR_WIDTH; i++) merged[i * m + j] = y[j][i];
+    EACH (j, m) v[j] = load(merged + j * VECTOR_WIDTH);
 #endif
-    if (to == merged) memcpy(row, merged, (size_t)count * sizeof(float));
+    if (add && !whole) add = memcpy(added, add, (size_t)count * sizeof(float));
+    EACH (j, m) {
+        v[j] = v[j] * splat(out->scale) + splat(out->bias);
+        if (add) v[j] += load(add + j * VECTOR_WIDTH);
+        store((whole ? row : merged) + j * VECTOR_WIDTH, clip(v[j], out->relu, out->cap));
+    }
+    if (!whole) memcpy(row, merged, (size_t)count * sizeof(float));
 }
 
 INLINE void output_run(const gcam__winograd_output *out, int m) {
-    vec bias = splat(out->bias);
     for (int lane = 0; lane < out->tiles; lane += VECTOR_WIDTH) {
         vec half[4][6], t[6], y[4];
         EACH (j, m + 2) {
@@ -284,8 +290,8 @@ INLINE void output_run(const gcam__winograd_output *out, int m) {
         EACH (i, m) {
             if (i >= out->rows) break;
             transform_output(half[i], y, m);
-            EACH (j, m) y[j] = out->relu ? rectify(y[j] + bias) : y[j] + bias;
-            store_merged(out->y + i * out->w + m * lane, y, gcam__min(count, m * VECTOR_WIDTH), m);
+            int64_t at = i * out->w + m * lane;
+            store_merged(out, out->y + at, out->add ? out->add + at : NULL, y, gcam__min(count, m * VECTOR_WIDTH), m);
         }
     }
 }

@@ -65,7 +65,7 @@ static inline float relu6_slope(float x, const float *c) {
     (void)c;
     return x <= 0 || x >= 6 ? 0.0f : 1.0f;
 }
-GCAM__CURVE(relu6, 1, gate)
+GCAM__CURVE_FUSED(relu6, 1, gate, gcam__infer_same, 0, NULL, GCAM__FUSE_RELU6)
 
 static gcam_status clip_infer(const gcam__layer *layer, const gcam_shape *in, int in_count, gcam_shape *out) {
     const gcam_clip_params *p = layer->params;

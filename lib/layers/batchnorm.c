@@ -64,7 +64,12 @@ static void forward(const gcam__run *run) {
         return;
     }
     gcam__scale_shift(run->compute, run->in[0]->data, run->out->data, in->dim[0] * in->dim[1],
-                      gcam__dim_product(in, 2, in->rank), in->dim[1], scale, scale + in->dim[1]);
+                      gcam__dim_product(in, 2, in->rank), in->dim[1], scale, scale + in->dim[1], run->fused != NULL);
+}
+
+static int fuses(const gcam__layer *layer, gcam__fuse step) {
+    (void)layer;
+    return step == GCAM__FUSE_RELU;
 }
 
 /* dgamma and dbeta of one channel. */
@@ -95,7 +100,7 @@ static void backward(const gcam__run *run) {
     int64_t size = gcam__dim_product(in, 2, in->rank), planes = run->seeds * in->dim[0] * in->dim[1];
     if (run->din[0])
         gcam__scale_shift(run->compute, run->dout->data, run->din[0]->data, planes, size, in->dim[1], run->prepared,
-                          NULL);
+                          NULL, 0);
     if (run->dweight && (run->dweight[GAMMA] || run->dweight[BETA]))
         gcam__for_items(run->compute, in->dim[1], run->seeds * in->dim[0] * size, weight_gradients, run);
 }
@@ -117,6 +122,8 @@ const gcam__op gcam__op_batchnorm = {
     .max_inputs = 1,
     .needs = GCAM__NEEDS_INPUT_FOR_WEIGHTS | GCAM__NEEDS_AUX,
     .in_place = 1,
+    .fused_as = GCAM__FUSE_SCALE,
+    .fuses = fuses,
     .infer = infer,
     .weight_shape = weight_shape,
     .multiplies = multiplies,

@@ -206,7 +206,7 @@ static void backward(const gcam__run *run, function kind) {
     }
 }
 
-#define BINARY(NAME, KIND, NEEDS, RELEVANCE)                       \
+#define BINARY(NAME, KIND, NEEDS, RELEVANCE, FUSED)                \
     static void NAME##_forward(const gcam__run *run) {             \
         forward(run, KIND);                                        \
     }                                                              \
@@ -218,15 +218,16 @@ static void backward(const gcam__run *run, function kind) {
                                       .max_inputs = 2,             \
                                       .needs = NEEDS,              \
                                       .in_place = 1,               \
+                                      .fused_as = FUSED,           \
                                       .infer = infer,              \
                                       .forward = NAME##_forward,   \
                                       .backward = NAME##_backward, \
                                       .relevance = &gcam__##RELEVANCE};
 
-BINARY(add, ADD, 0, summed)
-BINARY(sub, SUB, 0, summed)
-BINARY(mul, MUL, GCAM__NEEDS_INPUT, product)
-BINARY(div, DIV, GCAM__NEEDS_INPUT, quotient)
-BINARY(pow, POW, GCAM__NEEDS_INPUT, power)
-BINARY(minimum, MINIMUM, GCAM__NEEDS_INPUT, loser)
-BINARY(maximum, MAXIMUM, GCAM__NEEDS_INPUT, winner)
+BINARY(add, ADD, 0, summed, GCAM__FUSE_ADD)
+BINARY(sub, SUB, 0, summed, GCAM__FUSE_NONE)
+BINARY(mul, MUL, GCAM__NEEDS_INPUT, product, GCAM__FUSE_NONE)
+BINARY(div, DIV, GCAM__NEEDS_INPUT, quotient, GCAM__FUSE_NONE)
+BINARY(pow, POW, GCAM__NEEDS_INPUT, power, GCAM__FUSE_NONE)
+BINARY(minimum, MINIMUM, GCAM__NEEDS_INPUT, loser, GCAM__FUSE_NONE)
+BINARY(maximum, MAXIMUM, GCAM__NEEDS_INPUT, winner, GCAM__FUSE_NONE)

@@ -56,6 +56,7 @@ static void copy_all(const gcam__run *run, gcam_tensor *const *parts, const gcam
         b.part_size = gcam__dim_product(&run->in_shape[i], axis, shape->rank);
         if (!parts[i]) continue;
         b.part = parts[i]->data;
+        if (outer == 1 && b.part == b.whole + b.offset) continue; /* made in its place */
         gcam__for_items(run->compute, outer, b.part_size, copy_block, &b);
     }
 }
@@ -69,6 +70,11 @@ static void backward(const gcam__run *run) {
     copy_all(run, run->din, run->dout, 1);
 }
 
+static int slices(const gcam__layer *layer, const gcam_shape *out) {
+    const gcam_axis_params *p = layer->params;
+    return gcam__dim_product(out, 0, (int)(p->axis < 0 ? p->axis + out->rank : p->axis)) == 1;
+}
+
 static const gcam__param parameters[] = {
     {"axis", GCAM__PARAM_INT, offsetof(gcam_axis_params, axis), .fallback = 1, .is_signed = 1},
     {NULL},
@@ -80,6 +86,7 @@ const gcam__op gcam__op_concat = {
     .params = parameters,
     .min_inputs = 1,
     .infer = infer,
+    .slices = slices,
     .forward = forward,
     .backward = backward,
     .relevance = &gcam__routed,

@@ -105,9 +105,16 @@ static void prepare(const gcam__compute *compute, const gcam__layer *layer, cons
 static void forward(const gcam__run *run) {
     const gcam_shape *in = &run->in_shape[0];
     gcam__conv g = geometry(run->layer, in, in->dim[0]);
-    gcam__epilogue epilogue = {.bias = run->layer->weight[BIAS].data};
+    gcam__epilogue epilogue = {0};
+    if (run->fused) epilogue = *run->fused;
+    if (!epilogue.scale) epilogue.bias = run->layer->weight[BIAS].data;
     gcam__conv_forward(run->compute, &g, gcam__conv_choose(run->compute, &g), run->in[0]->data,
                        run->layer->weight[WEIGHT].data, run->prepared, &epilogue, run->out->data, run->scratch);
+}
+
+/* A bias would have to be scaled as well. */
+static int fuses(const gcam__layer *layer, gcam__fuse step) {
+    return step != GCAM__FUSE_SCALE || !layer->weight[BIAS].data;
 }
 
 static void weight_gradients(const gcam__run *run, gcam_tensor *dw, gcam_tensor *db) {
@@ -158,6 +165,7 @@ const gcam__op gcam__op_conv2d = {
     .scratch_bytes = scratch_bytes,
     .prepared_bytes = prepared_bytes,
     .prepare = prepare,
+    .fuses = fuses,
     .forward = forward,
     .backward = backward,
     .relevance = &gcam__weighted_conv,

@@ -26,7 +26,11 @@ void gcam__curve_backward(const gcam__run *run, gcam__piece_fn slopes, int rules
 #define GCAM__CURVE(NAME, RULES, RELEVANCE) GCAM__CURVE_WITH(NAME, RULES, RELEVANCE, gcam__infer_same, 0, NULL)
 
 /* RELEVANCE is the kind of relevance.h. The same with an own infer, and parameters: their size and their list. */
-#define GCAM__CURVE_WITH(NAME, RULES, RELEVANCE, INFER, PARAMS_SIZE, PARAMS)                \
+#define GCAM__CURVE_WITH(NAME, RULES, RELEVANCE, INFER, PARAMS_SIZE, PARAMS) \
+    GCAM__CURVE_FUSED(NAME, RULES, RELEVANCE, INFER, PARAMS_SIZE, PARAMS, GCAM__FUSE_NONE)
+
+/* The same with what the operation is as a step of a chain. */
+#define GCAM__CURVE_FUSED(NAME, RULES, RELEVANCE, INFER, PARAMS_SIZE, PARAMS, FUSED)        \
     static void NAME##_values(const void *context, int64_t begin, int64_t end) {            \
         const gcam__curve *g = context;                                                     \
         for (int64_t i = begin; i < end; i++) g->y[i] = NAME##_value(g->x[i], g->c);        \
@@ -49,6 +53,7 @@ void gcam__curve_backward(const gcam__run *run, gcam__piece_fn slopes, int rules
                                       .max_inputs = 1,                                      \
                                       .needs = GCAM__NEEDS_INPUT,                           \
                                       .in_place = 1,                                        \
+                                      .fused_as = FUSED,                                    \
                                       .infer = INFER,                                       \
                                       .params_size = PARAMS_SIZE,                           \
                                       .params = PARAMS,                                     \

@@ -57,6 +57,7 @@ typedef struct gcam__run {
     void *scratch;                  /* op->scratch_bytes; contents undefined */
     const void *prepared;           /* op->prepared_bytes, made by op->prepare for both directions; NULL where none */
     const gcam__training *training; /* NULL: inference */
+    const gcam__epilogue *fused;    /* forward: what the output passes through, as op->fuses allows; NULL: nothing */
     /* backward only */
     int64_t seeds;
     const gcam_tensor *dout;
@@ -86,6 +87,15 @@ typedef struct gcam__relevance {
     int one_input;                      /* 1: defined only where all inputs but the first are constants */
 } gcam__relevance;
 
+/* What an operation is as a step behind another one; a chain has its steps in this order. */
+typedef enum gcam__fuse {
+    GCAM__FUSE_NONE = 0,
+    GCAM__FUSE_SCALE, /* times and plus a number a channel: prepared weights are scale (C), then shift (C) */
+    GCAM__FUSE_ADD,   /* plus another value of the same shape */
+    GCAM__FUSE_RELU,  /* max(0, .) */
+    GCAM__FUSE_RELU6  /* min(max(0, .), 6) */
+} gcam__fuse;
+
 struct gcam__op {
     const char *name; /* "conv2d": in graph text and in the builder */
     size_t params_size;
@@ -97,6 +107,10 @@ struct gcam__op {
     int view;     /* 1: out is in[0]'s memory under another shape (flatten, dropout); forward copies if it is not */
     int trains;   /* 1: in training the layer is another function than at inference, and no view */
     int is_input; /* 1: the caller gives the value; there is nothing to compute */
+    /* 1 where the inputs lie one after the other in the output, so that they may be made there; forward leaves alone what is there. */
+    int (*slices)(const gcam__layer *layer, const gcam_shape *out);
+    gcam__fuse fused_as;                                     /* how another operation can take this one on */
+    int (*fuses)(const gcam__layer *layer, gcam__fuse step); /* 1: forward can take such a step on; NULL: none */
 
     /* Output's shape from the inputs'. Errors: SHAPE with a sentence. */
     gcam_status (*infer)(const gcam__layer *layer, const gcam_shape *in, int in_count, gcam_shape *out);

@@ -20,7 +20,7 @@ static int weight_shape(const gcam__layer *layer, const gcam_shape *in, int whic
 static void forward(const gcam__run *run) {
     const gcam_shape *in = &run->in_shape[0];
     gcam__scale_shift(run->compute, run->in[0]->data, run->out->data, in->dim[0] * in->dim[1],
-                      gcam__dim_product(in, 2, in->rank), in->dim[1], run->layer->weight[0].data, NULL);
+                      gcam__dim_product(in, 2, in->rank), in->dim[1], run->layer->weight[0].data, NULL, 0);
 }
 
 static void weight_gradient(const void *context, int64_t c) {
@@ -41,7 +41,7 @@ static void backward(const gcam__run *run) {
     int64_t size = gcam__dim_product(in, 2, in->rank), planes = run->seeds * in->dim[0] * in->dim[1];
     if (run->din[0])
         gcam__scale_shift(run->compute, run->dout->data, run->din[0]->data, planes, size, in->dim[1],
-                          run->layer->weight[0].data, NULL);
+                          run->layer->weight[0].data, NULL, 0);
     if (run->dweight) gcam__for_items(run->compute, in->dim[1], run->seeds * in->dim[0] * size, weight_gradient, run);
 }
 

@@ -18,6 +18,7 @@ const gcam__op gcam__op_relu = {
     .max_inputs = 1,
     .needs = GCAM__NEEDS_AUX,
     .in_place = 1,
+    .fused_as = GCAM__FUSE_RELU,
     .infer = gcam__infer_same,
     .aux_bytes = gcam__rectifier_aux_bytes,
     .forward = forward,

@@ -47,14 +47,14 @@ static void forward(const gcam__run *run) {
     const gcam_shape *in = &run->in_shape[0];
     const float *scale = run->prepared;
     gcam__scale_shift(run->compute, run->in[0]->data, run->out->data, in->dim[0] * in->dim[1],
-                      gcam__dim_product(in, 2, in->rank), in->dim[1], scale, scale + in->dim[1]);
+                      gcam__dim_product(in, 2, in->rank), in->dim[1], scale, scale + in->dim[1], 0);
 }
 
 static void backward(const gcam__run *run) {
     const gcam_shape *in = &run->in_shape[0];
     if (run->din[0])
         gcam__scale_shift(run->compute, run->dout->data, run->din[0]->data, run->seeds * in->dim[0] * in->dim[1],
-                          gcam__dim_product(in, 2, in->rank), in->dim[1], run->prepared, NULL);
+                          gcam__dim_product(in, 2, in->rank), in->dim[1], run->prepared, NULL, 0);
 }
 
 static const gcam__param parameters[] = {

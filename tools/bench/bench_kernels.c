@@ -122,7 +122,7 @@ typedef struct limit {
 static void multiply_unit(void *context, int64_t index, int worker) {
     (void)index;
     limit *l = context;
-    gcam__tile tile = {l->sums + worker * 4096, l->simd->nr, l->simd->mr, l->simd->nr, 0, NULL, 0};
+    gcam__tile tile = {.c = l->sums + worker * 4096, .ldc = l->simd->nr, .rows = l->simd->mr, .cols = l->simd->nr};
     for (int i = 0; i < PRODUCTS; i++)
         l->simd->micro(DEPTH, l->data, l->data + DEPTH * l->simd->mr, l->simd->nr, &tile);
 }
@@ -168,7 +168,7 @@ typedef struct layer_run {
 
 static void run_forward(void *context) {
     layer_run *l = context;
-    gcam__epilogue epilogue = {l->bias, 1};
+    gcam__epilogue epilogue = {.bias = l->bias, .relu = 1};
     gcam__conv_forward(&l->s->compute, &l->g, l->algorithm, l->x, l->w, l->prepared, &epilogue, l->y, l->scratch);
 }
 
