@@ -280,6 +280,7 @@ help:
 	@echo 'make valgrind     the command on the small network under Valgrind'
 	@echo 'make fuzz         libFuzzer on every reader of files, FUZZ_SECONDS=60 each (needs clang)'
 	@echo 'make parity       numbers beside PyTorch (needs python3-torch)'
+	@echo 'make conformance  the ONNX project'"'"'s own test models through the importer (needs libonnx-testdata)'
 	@echo 'make bench        times and memory, beside PyTorch where it is installed'
 	@echo 'make eval-default accuracy and grid pointing game of the built-in network (needs DATA=../shared)'
 	@echo 'make format       clang-format over all sources'
@@ -291,5 +292,5 @@ help:
 	@echo
 	@echo 'Variables: CC CFLAGS LDFLAGS PREFIX DESTDIR DEFAULT_MODEL=FILE SANITIZE=address,undefined WITH_BLAS=auto|yes|no WITH_JPEG=auto|yes|no V=1'
 
--include tools/eval/eval.mk tools/bench/bench.mk tools/parity/parity.mk tests/fuzz/fuzz.mk tests/cross/cross.mk
+-include tools/eval/eval.mk tools/bench/bench.mk tools/parity/parity.mk tools/conformance/conformance.mk tests/fuzz/fuzz.mk tests/cross/cross.mk
 -include $(LIB_OBJECTS:.o=.d) $(TOOL_OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d)

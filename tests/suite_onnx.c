@@ -3,6 +3,7 @@
 #include "model/onnx/import.h"
 #include "model/onnx/names.h"
 #include "support/onnx_writer.h"
+#include "support/process.h"
 
 #include "gradcam.h"
 
@@ -10,6 +11,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const int64_t picture[] = {1, 2, 4, 4, 0}, classes[] = {1, 3, 0};
 
@@ -242,6 +244,27 @@ START_TEST(names_are_module_paths) {
 }
 END_TEST
 
+/* What `make conformance` runs, all of it: no model may fail, and none that passed may be refused later. */
+START_TEST(the_onnx_projects_own_models_agree) {
+    static const char data[] = "/usr/share/libonnx-testdata/data";
+    process_result r;
+    char command[300];
+    int models, passed, failed;
+    if (access(data, R_OK) != 0) {
+        printf("skipped: the ONNX project's models, libonnx-testdata is not installed\n");
+        return;
+    }
+    snprintf(command, sizeof command, "%s/tools/conformance %s", test_build_folder(), data);
+    process_run(&r, command);
+    ck_assert_msg(r.exit_code == 0, "%s", r.err);
+    ck_assert_int_eq(sscanf(r.out, "%d models: %d passed, %d failed", &models, &passed, &failed), 3);
+    ck_assert_int_ge(models, 1072);
+    ck_assert_int_ge(passed, 588);
+    ck_assert_int_eq(failed, 0);
+    process_free(&r);
+}
+END_TEST
+
 Suite *onnx_suite(void);
 Suite *onnx_suite(void) {
     Suite *suite = suite_create("onnx");
@@ -255,5 +278,6 @@ Suite *onnx_suite(void) {
     tcase_add_test(tcase, hostile_tensors_are_refused);
     tcase_add_test(tcase, broken_files_never_crash);
     tcase_add_test(tcase, names_are_module_paths);
+    tcase_add_test(tcase, the_onnx_projects_own_models_agree);
     return suite;
 }

@@ -501,7 +501,10 @@ static gcam_status read_opset(gcam__arena *arena, gcam__cursor message, gcam__on
         if (more && field.number == 1) GCAM_TRY(read_text(arena, &field, &domain));
         if (more && field.number == 2) version = (int64_t)field.value;
     }
-    if (!*domain || strcmp(domain, "ai.onnx") == 0) out->opset = version;
+    if (!*domain || strcmp(domain, "ai.onnx") == 0)
+        out->opset = version;
+    else if (out->opset == 0)
+        out->opset = 1; /* nodes of other domains only */
     return GCAM_OK;
 }
 

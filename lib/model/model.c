@@ -146,15 +146,14 @@ static gcam_status open_path(gcam_model *model, const char *path) {
         gcam__file_unmap(&file);
         return gcam_tensor_table_open(&model->weights, path);
     }
-    gcam_status status = gcam__onnx_import(&model->network, &model->weights, file, NULL, 0);
+    gcam_status status = gcam__onnx_import(&model->network, &model->weights, file, NULL);
     return status == GCAM_OK ? status : gcam__fail_prefix(path);
 }
 
 static gcam_status open_memory(gcam_model *model) {
     gcam__file file;
     GCAM_TRY(gcam__file_borrow(&file, model->data, model->size));
-    if (gcam__onnx_detect(file.data, file.size))
-        return gcam__onnx_import(&model->network, &model->weights, file, NULL, 0);
+    if (gcam__onnx_detect(file.data, file.size)) return gcam__onnx_import(&model->network, &model->weights, file, NULL);
     return gcam_tensor_table_open_memory(&model->weights, model->data, model->size);
 }
 

@@ -1,43 +1,21 @@
 /* Reckoning at import: the arithmetic of shapes and indices that exporters leave in a graph, on small constants. Integers are
  * reckoned as int64_t, everything else as double; the results are small, so clarity wins over speed. */
+#include "model/onnx/fold.h"
 #include "core/status.h"
 #include "io/tensor_table.h"
-#include "model/onnx/import.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { FOLD_LIMIT = 1 << 20 }; /* elements; larger constants stay layers */
+enum { FOLD_LIMIT = 1 << 20 }; /* elements; larger constants stay layers, unless nothing has to be copied */
 
-static int is_integer(const gcam_tensor_entry *entry) {
-    return entry->dtype >= GCAM_DTYPE_I64;
-}
-
-/* All inputs of the node as constants; 0 where one is not, or is large. */
-static int all_constant(const gcam__importer *im) {
+/* All inputs of the node as constants; 0 where one is not, or is large and not `free`. */
+static int all_constant(const gcam__importer *im, int free) {
     for (size_t i = 0; i < im->node->input_count; i++) {
         const gcam__onnx_slot *slot = gcam__onnx_input(im, i);
-        if (slot && (!slot->is_constant || gcam_shape_count(&slot->constant.shape) > FOLD_LIMIT)) return 0;
+        if (slot && (!slot->is_constant || (!free && gcam_shape_count(&slot->constant.shape) > FOLD_LIMIT))) return 0;
     }
     return 1;
-}
-
-static const gcam_tensor_entry *constant_at(const gcam__importer *im, size_t index) {
-    const gcam__onnx_slot *slot = gcam__onnx_input(im, index);
-    return slot && slot->is_constant ? &slot->constant : NULL;
-}
-
-/* A result of integers (dtype I64) or floats (F32), filled by the caller. */
-static gcam_status result(gcam__importer *im, int integer, const gcam_shape *shape, gcam_tensor_entry *out,
-                          void **data) {
-    return gcam__onnx_new_constant(im, integer ? GCAM_DTYPE_I64 : GCAM_DTYPE_F32, shape, out, data);
-}
-
-static void store(void *data, int integer, int64_t i, const gcam_tensor_entry *from, int64_t j) {
-    if (integer)
-        ((int64_t *)data)[i] = gcam__onnx_int_at(from, j);
-    else
-        ((float *)data)[i] = (float)gcam__onnx_number_at(from, j);
 }
 
 /* The same values under another shape. */
@@ -45,8 +23,11 @@ static gcam_status reshaped(gcam__importer *im, const gcam_tensor_entry *x, cons
     int64_t count = gcam_shape_count(shape);
     if (count != gcam_shape_count(&x->shape))
         return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "a reshaped constant changes its size");
-    gcam_tensor_entry out;
+    gcam_tensor_entry out = *x;
     void *data;
+    out.shape = *shape;
+    gcam__dense_strides(shape, out.stride);
+    if (gcam__tensor_entry_is_dense(x)) return gcam__onnx_set_constant(im, 0, &out);
     GCAM_TRY(gcam__onnx_new_constant(im, x->dtype, shape, &out, &data));
     gcam__tensor_entry_bytes(x, 0, count, data);
     return gcam__onnx_set_constant(im, 0, &out);
@@ -65,7 +46,7 @@ static gcam_status fold_shape(gcam__importer *im) {
     if (end < start) end = start;
     gcam_tensor_entry out;
     void *data;
-    GCAM_TRY(result(im, 1, &(gcam_shape){1, {end - start}}, &out, &data));
+    GCAM_TRY(gcam__fold_result(im, 1, &(gcam_shape){1, {end - start}}, &out, &data));
     for (int64_t i = start; i < end; i++) ((int64_t *)data)[i - start] = shape->dim[i];
     return gcam__onnx_set_constant(im, 0, &out);
 }
@@ -75,7 +56,7 @@ static gcam_status fold_size(gcam__importer *im) {
     if (!slot) return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "its input is missing");
     gcam_tensor_entry out;
     void *data;
-    GCAM_TRY(result(im, 1, &(gcam_shape){0}, &out, &data));
+    GCAM_TRY(gcam__fold_result(im, 1, &(gcam_shape){0}, &out, &data));
     *(int64_t *)data = gcam_shape_count(slot->is_constant ? &slot->constant.shape : gcam__onnx_shape(im, slot->node));
     return gcam__onnx_set_constant(im, 0, &out);
 }
@@ -90,7 +71,7 @@ static gcam_status fold_constant(gcam__importer *im) {
     int integer = a->type == GCAM__ONNX_INTS || a->type == GCAM__ONNX_INT;
     if (!list && !integer && a->type != GCAM__ONNX_FLOAT)
         return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED, "its attribute %s is not supported", a->name);
-    GCAM_TRY(result(im, integer, &(gcam_shape){list, {list ? (int64_t)a->count : 0}}, &out, &data));
+    GCAM_TRY(gcam__fold_result(im, integer, &(gcam_shape){list, {list ? (int64_t)a->count : 0}}, &out, &data));
     size_t size = gcam_dtype_size(out.dtype);
     if (list)
         memcpy(data, integer ? (const void *)a->ints : (const void *)a->floats, a->count * size);
@@ -105,33 +86,37 @@ static gcam_status fold_constant_of_shape(gcam__importer *im) {
     const gcam__onnx_attribute *value = gcam__onnx_attribute_find(im, "value");
     gcam_shape shape = {.rank = (int)dims.count};
     memcpy(shape.dim, dims.value, sizeof shape.dim);
-    int integer = value && value->type == GCAM__ONNX_TENSOR && is_integer(&value->tensor);
+    int integer = value && value->type == GCAM__ONNX_TENSOR && gcam__fold_is_integer(&value->tensor);
     gcam_tensor_entry out;
     void *data;
-    GCAM_TRY(result(im, integer, &shape, &out, &data));
+    GCAM_TRY(gcam__fold_result(im, integer, &shape, &out, &data));
     for (int64_t i = 0; value && value->type == GCAM__ONNX_TENSOR && i < gcam_shape_count(&shape); i++)
-        store(data, integer, i, &value->tensor, 0);
+        gcam__fold_store(data, integer, i, &value->tensor, 0);
     return gcam__onnx_set_constant(im, 0, &out);
 }
 
 static gcam_status fold_identity(gcam__importer *im) {
-    return gcam__onnx_set_constant(im, 0, constant_at(im, 0));
+    return gcam__onnx_set_constant(im, 0, gcam__fold_input(im, 0));
 }
 
-/* TensorProto.DataType of the attribute `to`: what is no float is reckoned as an integer. */
 static gcam_status fold_cast(gcam__importer *im) {
+    const gcam_tensor_entry *x = gcam__fold_input(im, 0);
     int64_t to = gcam__onnx_attribute_int(im, "to", 1);
-    int integer = to != 1 && to != 10 && to != 11 && to != 16;
-    const gcam_tensor_entry *x = constant_at(im, 0);
+    int integer = !gcam__onnx_is_float((int)to);
+    if (to == 8) return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED, "casts to strings are not supported");
+    if (integer == gcam__fold_is_integer(x) && to != 9) return gcam__onnx_set_constant(im, 0, x);
     gcam_tensor_entry out;
     void *data;
-    GCAM_TRY(result(im, integer, &x->shape, &out, &data));
-    for (int64_t i = 0; i < gcam_shape_count(&x->shape); i++) store(data, integer, i, x, i);
+    GCAM_TRY(gcam__fold_result(im, integer, &x->shape, &out, &data));
+    for (int64_t i = 0; i < gcam_shape_count(&x->shape); i++) {
+        gcam__fold_store(data, integer, i, x, i);
+        if (to == 9) ((int64_t *)data)[i] = gcam__onnx_number_at(x, i) != 0;
+    }
     return gcam__onnx_set_constant(im, 0, &out);
 }
 
 static gcam_status fold_unsqueeze(gcam__importer *im) {
-    const gcam_tensor_entry *x = constant_at(im, 0);
+    const gcam_tensor_entry *x = gcam__fold_input(im, 0);
     gcam_dims axes;
     int found, inserted[GCAM_MAX_RANK] = {0};
     GCAM_TRY(gcam__onnx_ints(im, "axes", 1, &axes, &found));
@@ -147,7 +132,7 @@ static gcam_status fold_unsqueeze(gcam__importer *im) {
 }
 
 static gcam_status fold_squeeze(gcam__importer *im) {
-    const gcam_tensor_entry *x = constant_at(im, 0);
+    const gcam_tensor_entry *x = gcam__fold_input(im, 0);
     gcam_dims axes;
     int found, removed[GCAM_MAX_RANK] = {0};
     GCAM_TRY(gcam__onnx_ints(im, "axes", 1, &axes, &found));
@@ -162,7 +147,7 @@ static gcam_status fold_squeeze(gcam__importer *im) {
 }
 
 static gcam_status fold_reshape(gcam__importer *im) {
-    const gcam_tensor_entry *x = constant_at(im, 0);
+    const gcam_tensor_entry *x = gcam__fold_input(im, 0);
     gcam_dims dims;
     int found;
     GCAM_TRY(gcam__onnx_ints(im, "shape", 1, &dims, &found));
@@ -179,78 +164,98 @@ static gcam_status fold_reshape(gcam__importer *im) {
     return reshaped(im, x, &shape);
 }
 
-/* Gather along axis 0 of a list, or of the rows of a constant. */
+static gcam_status fold_flatten(gcam__importer *im) {
+    const gcam_tensor_entry *x = gcam__fold_input(im, 0);
+    int64_t axis = gcam__onnx_attribute_int(im, "axis", 1);
+    if (axis < 0) axis += x->shape.rank;
+    gcam_shape shape = {2, {1, 1}};
+    for (int i = 0; i < x->shape.rank; i++) shape.dim[i >= axis] *= x->shape.dim[i];
+    return reshaped(im, x, &shape);
+}
+
+/* y[a, i, b] = x[a, indices[i], b], b = what follows the axis. */
 static gcam_status fold_gather(gcam__importer *im) {
-    const gcam_tensor_entry *x = constant_at(im, 0), *indices = constant_at(im, 1);
-    if (x->shape.rank < 1 || gcam__onnx_attribute_int(im, "axis", 0) != 0)
-        return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED, "only rows of a constant can be gathered");
-    int64_t rows = x->shape.dim[0], size = rows ? gcam_shape_count(&x->shape) / rows : 0,
-            count = gcam_shape_count(&indices->shape);
-    gcam_shape shape = {.rank = indices->shape.rank + x->shape.rank - 1};
-    if (shape.rank > GCAM_MAX_RANK) return gcam__onnx_fail(im, GCAM_ERR_LIMIT, "its rank would be %d", shape.rank);
-    memcpy(shape.dim, indices->shape.dim, (size_t)indices->shape.rank * sizeof *shape.dim);
-    memcpy(shape.dim + indices->shape.rank, x->shape.dim + 1, (size_t)(x->shape.rank - 1) * sizeof *shape.dim);
+    const gcam_tensor_entry *x = gcam__fold_input(im, 0), *indices = gcam__fold_input(im, 1);
+    int64_t axis, count = gcam_shape_count(&indices->shape), before = 1, after = 1;
+    GCAM_TRY(gcam__onnx_axis(im, gcam__onnx_attribute_int(im, "axis", 0), x->shape.rank, &axis));
+    gcam_shape shape = {0};
+    if (indices->shape.rank + x->shape.rank - 1 > GCAM_MAX_RANK)
+        return gcam__onnx_fail(im, GCAM_ERR_LIMIT, "its rank would be %d", indices->shape.rank + x->shape.rank - 1);
+    for (int i = 0; i < axis; i++) before *= shape.dim[shape.rank++] = x->shape.dim[i];
+    for (int i = 0; i < indices->shape.rank; i++) shape.dim[shape.rank++] = indices->shape.dim[i];
+    for (int i = (int)axis + 1; i < x->shape.rank; i++) after *= shape.dim[shape.rank++] = x->shape.dim[i];
+    int64_t size = x->shape.dim[axis];
+    int integer = gcam__fold_is_integer(x);
     gcam_tensor_entry out;
     void *data;
-    GCAM_TRY(result(im, is_integer(x), &shape, &out, &data));
+    GCAM_TRY(gcam__fold_result(im, integer, &shape, &out, &data));
     for (int64_t i = 0; i < count; i++) {
-        int64_t row = gcam__onnx_int_at(indices, i);
-        if (row < 0) row += rows;
-        if (row < 0 || row >= rows)
-            return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "index %lld is outside", (long long)row);
-        for (int64_t j = 0; j < size; j++) store(data, is_integer(x), i * size + j, x, row * size + j);
+        int64_t at = gcam__onnx_int_at(indices, i);
+        if (at < 0) at += size;
+        if (at < 0 || at >= size) return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "index %lld is outside", (long long)at);
+        for (int64_t a = 0; a < before; a++)
+            for (int64_t b = 0; b < after; b++)
+                gcam__fold_store(data, integer, (a * count + i) * after + b, x, (a * size + at) * after + b);
     }
     return gcam__onnx_set_constant(im, 0, &out);
 }
 
-/* Concatenation of lists. */
 static gcam_status fold_concat(gcam__importer *im) {
-    int64_t total = 0, at = 0;
-    int integer = 1;
+    const gcam_tensor_entry *first = gcam__fold_input(im, 0);
+    int64_t axis, total = 0, before = 1, after = 1;
+    int integer = gcam__fold_is_integer(first);
+    gcam_shape shape = first->shape;
+    GCAM_TRY(gcam__onnx_axis(im, gcam__onnx_attribute_int(im, "axis", 1), shape.rank, &axis));
     for (size_t i = 0; i < im->node->input_count; i++) {
-        const gcam_tensor_entry *x = constant_at(im, i);
-        if (!x || x->shape.rank != 1)
-            return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED, "only lists of constants can be joined");
-        total += x->shape.dim[0];
-        integer = integer && is_integer(x);
+        const gcam_tensor_entry *x = gcam__fold_input(im, i);
+        int fits = x && x->shape.rank == shape.rank;
+        for (int k = 0; fits && k < shape.rank; k++) fits = k == axis || x->shape.dim[k] == shape.dim[k];
+        if (!fits) return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "constants of different shapes cannot be joined");
+        total += x->shape.dim[axis];
     }
+    for (int i = 0; i < axis; i++) before *= shape.dim[i];
+    for (int i = (int)axis + 1; i < shape.rank; i++) after *= shape.dim[i];
+    shape.dim[axis] = total;
     gcam_tensor_entry out;
     void *data;
-    GCAM_TRY(result(im, integer, &(gcam_shape){1, {total}}, &out, &data));
-    for (size_t i = 0; i < im->node->input_count; i++) {
-        const gcam_tensor_entry *x = constant_at(im, i);
-        for (int64_t j = 0; j < x->shape.dim[0]; j++) store(data, integer, at++, x, j);
+    GCAM_TRY(gcam__fold_result(im, integer, &shape, &out, &data));
+    for (size_t i = 0, at = 0; i < im->node->input_count; i++) {
+        const gcam_tensor_entry *x = gcam__fold_input(im, i);
+        int64_t length = x->shape.dim[axis] * after;
+        for (int64_t k = 0; k < before * length; k++)
+            gcam__fold_store(data, integer,
+                             k / (length ? length : 1) * total * after + (int64_t)at + k % (length ? length : 1), x, k);
+        at += (size_t)length;
     }
     return gcam__onnx_set_constant(im, 0, &out);
 }
 
-/* A range of a list: starts, ends, axes (0 only), steps. */
+/* A range of a constant along some axes. */
 static gcam_status fold_slice(gcam__importer *im) {
-    const gcam_tensor_entry *x = constant_at(im, 0);
-    gcam_dims start, end, step;
-    int found, has_end, has_step;
-    GCAM_TRY(gcam__onnx_ints(im, "starts", 1, &start, &found));
-    GCAM_TRY(gcam__onnx_ints(im, "ends", 2, &end, &has_end));
-    GCAM_TRY(gcam__onnx_ints(im, "steps", 4, &step, &has_step));
-    if (x->shape.rank != 1 || start.count != 1 || end.count != 1)
-        return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED, "only a list of constants can be sliced");
-    int64_t size = x->shape.dim[0], by = has_step && step.count ? step.value[0] : 1, from = start.value[0],
-            to = end.value[0];
-    if (by != 1)
-        return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED, "a list of constants can be sliced in steps of 1 only");
-    from = from < 0 ? from + size : from;
-    to = to < 0 ? to + size : to > size ? size : to;
-    from = from < 0 ? 0 : from > size ? size : from;
+    const gcam_tensor_entry *x = gcam__fold_input(im, 0);
+    gcam__onnx_range range[GCAM_MAX_RANK];
+    GCAM_TRY(gcam__onnx_ranges(im, &x->shape, range));
+    gcam_shape shape = {.rank = x->shape.rank};
+    for (int i = 0; i < shape.rank; i++) shape.dim[i] = range[i].count;
+    int integer = gcam__fold_is_integer(x);
     gcam_tensor_entry out;
     void *data;
-    GCAM_TRY(result(im, is_integer(x), &(gcam_shape){1, {to > from ? to - from : 0}}, &out, &data));
-    for (int64_t i = from; i < to; i++) store(data, is_integer(x), i - from, x, i);
+    GCAM_TRY(gcam__fold_result(im, integer, &shape, &out, &data));
+    for (int64_t i = 0, count = gcam_shape_count(&shape); i < count; i++) {
+        int64_t from = 0, step = 1, rest = i;
+        for (int k = shape.rank - 1; k >= 0; k--) {
+            from += (range[k].start + rest % shape.dim[k] * range[k].step) * step;
+            rest /= shape.dim[k];
+            step *= x->shape.dim[k];
+        }
+        gcam__fold_store(data, integer, i, x, from);
+    }
     return gcam__onnx_set_constant(im, 0, &out);
 }
 
 /* A constant's axes in another order: its strides tell, nothing moves. */
 static gcam_status fold_transpose(gcam__importer *im) {
-    const gcam_tensor_entry *x = constant_at(im, 0);
+    const gcam_tensor_entry *x = gcam__fold_input(im, 0);
     gcam_tensor_entry out = *x;
     gcam_dims order;
     int found, seen = 0;
@@ -268,98 +273,78 @@ static gcam_status fold_transpose(gcam__importer *im) {
     return gcam__onnx_set_constant(im, 0, &out);
 }
 
-/* ---- element by element ------------------------------------------------------------------------------------------------------- */
-
-static double reckon(char sign, double a, double b) {
-    switch (sign) {
-    case '+':
-        return a + b;
-    case '-':
-        return a - b;
-    case '*':
-        return a * b;
-    default:
-        return a / b;
-    }
-}
-
-static int64_t reckon_int(char sign, int64_t a, int64_t b) {
-    uint64_t x = (uint64_t)a, y = (uint64_t)b; /* wraps instead of overflowing */
-    switch (sign) {
-    case '+':
-        return (int64_t)(x + y);
-    case '-':
-        return (int64_t)(x - y);
-    case '*':
-        return (int64_t)(x * y);
-    default:
-        return b == 0 || (a == INT64_MIN && b == -1) ? 0 : a / b;
-    }
-}
-
-/* Two constants of one shape, or one of them a single number. */
-static gcam_status fold_arithmetic(gcam__importer *im) {
-    const gcam_tensor_entry *a = constant_at(im, 0), *b = constant_at(im, 1);
-    int64_t m = gcam_shape_count(&a->shape), n = gcam_shape_count(&b->shape);
-    if (m != n && m != 1 && n != 1)
-        return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED, "constants of these shapes cannot be combined");
-    const char *op = im->node->op;
-    char sign = op[0] == 'A' ? '+' : op[0] == 'S' ? '-' : op[0] == 'M' ? '*' : '/';
-    int integer = is_integer(a) && is_integer(b);
+/* The numbers start, start + delta, ... before the limit. */
+static gcam_status fold_range(gcam__importer *im) {
+    const gcam_tensor_entry *first = gcam__fold_input(im, 0);
+    double start = gcam__onnx_number_at(first, 0), limit = gcam__onnx_number_at(gcam__fold_input(im, 1), 0),
+           delta = gcam__onnx_number_at(gcam__fold_input(im, 2), 0), count = ceil((limit - start) / delta);
+    int integer = gcam__fold_is_integer(first);
+    if (!(count <= FOLD_LIMIT)) return gcam__onnx_fail(im, GCAM_ERR_LIMIT, "a range of %g numbers is too long", count);
     gcam_tensor_entry out;
     void *data;
-    GCAM_TRY(result(im, integer, m >= n ? &a->shape : &b->shape, &out, &data));
-    for (int64_t i = 0; i < (m > n ? m : n); i++) {
-        int64_t j = m == 1 ? 0 : i, k = n == 1 ? 0 : i;
+    GCAM_TRY(gcam__fold_result(im, integer, &(gcam_shape){1, {count > 0 ? (int64_t)count : 0}}, &out, &data));
+    for (int64_t i = 0; i < out.shape.dim[0]; i++) {
+        double value = start + (double)i * delta;
         if (integer)
-            ((int64_t *)data)[i] = reckon_int(sign, gcam__onnx_int_at(a, j), gcam__onnx_int_at(b, k));
+            ((int64_t *)data)[i] = (int64_t)value;
         else
-            ((float *)data)[i] = (float)reckon(sign, gcam__onnx_number_at(a, j), gcam__onnx_number_at(b, k));
+            ((float *)data)[i] = (float)value;
     }
     return gcam__onnx_set_constant(im, 0, &out);
 }
 
-static gcam_status fold_rounding(gcam__importer *im) {
-    const gcam_tensor_entry *x = constant_at(im, 0);
-    gcam_tensor_entry out;
-    void *data;
-    GCAM_TRY(result(im, 0, &x->shape, &out, &data));
-    for (int64_t i = 0; i < gcam_shape_count(&x->shape); i++) {
-        double v = gcam__onnx_number_at(x, i);
-        ((float *)data)[i] = (float)(im->node->op[0] == 'F' ? floor(v) : im->node->op[0] == 'C' ? ceil(v) : sqrt(v));
-    }
+/* Broadcast to the shape of input 1: strides of 0 repeat, nothing moves. */
+static gcam_status fold_expand(gcam__importer *im) {
+    const gcam_tensor_entry *x = gcam__fold_input(im, 0);
+    gcam_dims dims;
+    GCAM_TRY(gcam__onnx_constant_ints(im, 1, "shape", &dims));
+    gcam_shape to = {.rank = (int)dims.count};
+    memcpy(to.dim, dims.value, sizeof to.dim);
+    gcam_tensor_entry out = *x;
+    int fits = gcam__fold_broadcast(&x->shape, &to, &out.shape);
+    if (!fits || gcam_shape_count(&out.shape) > FOLD_LIMIT)
+        return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED, "a constant cannot be expanded to this shape");
+    int shift = out.shape.rank - x->shape.rank;
+    for (int i = 0; i < out.shape.rank; i++)
+        out.stride[i] = i < shift || x->shape.dim[i - shift] != out.shape.dim[i] ? 0 : x->stride[i - shift];
     return gcam__onnx_set_constant(im, 0, &out);
 }
 
 /* ---- the table ---------------------------------------------------------------------------------------------------------------- */
 
+enum { SMALL, FREE, ALWAYS }; /* of any size; also on a layer's output, of which only the shape is read */
+
 static const struct {
     const char *op;
     gcam_status (*fold)(gcam__importer *im);
-    int always;   /* also on a layer's output, of which only the shape is read */
+    int when;
     size_t least; /* inputs that must be there */
 } table[] = {
-    {"Shape", fold_shape, 1, 1},         {"Size", fold_size, 1, 1},
-    {"Constant", fold_constant, 1, 0},   {"ConstantOfShape", fold_constant_of_shape, 0, 1},
-    {"Identity", fold_identity, 0, 1},   {"Cast", fold_cast, 0, 1},
-    {"Unsqueeze", fold_unsqueeze, 0, 1}, {"Squeeze", fold_squeeze, 0, 1},
-    {"Reshape", fold_reshape, 0, 1},     {"Gather", fold_gather, 0, 2},
-    {"Concat", fold_concat, 0, 1},       {"Slice", fold_slice, 0, 1},
-    {"Transpose", fold_transpose, 0, 1}, {"Add", fold_arithmetic, 0, 2},
-    {"Sub", fold_arithmetic, 0, 2},      {"Mul", fold_arithmetic, 0, 2},
-    {"Div", fold_arithmetic, 0, 2},      {"Floor", fold_rounding, 0, 1},
-    {"Ceil", fold_rounding, 0, 1},       {"Sqrt", fold_rounding, 0, 1},
+    {"Shape", fold_shape, ALWAYS, 1},       {"Size", fold_size, ALWAYS, 1},
+    {"Constant", fold_constant, ALWAYS, 0}, {"ConstantOfShape", fold_constant_of_shape, SMALL, 1},
+    {"Identity", fold_identity, FREE, 1},   {"Cast", fold_cast, SMALL, 1},
+    {"CastLike", fold_identity, FREE, 1},   {"Unsqueeze", fold_unsqueeze, FREE, 1},
+    {"Squeeze", fold_squeeze, FREE, 1},     {"Reshape", fold_reshape, FREE, 1},
+    {"Flatten", fold_flatten, FREE, 1},     {"Gather", fold_gather, SMALL, 2},
+    {"Concat", fold_concat, SMALL, 1},      {"Slice", fold_slice, SMALL, 1},
+    {"Transpose", fold_transpose, FREE, 1}, {"Range", fold_range, SMALL, 3},
+    {"Expand", fold_expand, SMALL, 2},
 };
+
+static gcam_status check_inputs(const gcam__importer *im, size_t least) {
+    for (size_t k = 0; k < least; k++)
+        if (!gcam__onnx_input(im, k)) return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "input %zu is missing", k);
+    return GCAM_OK;
+}
 
 gcam_status gcam__onnx_fold(gcam__importer *im, int *done) {
     *done = 0;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (strcmp(im->node->op, table[i].op) != 0) continue;
-        if (!table[i].always && !all_constant(im)) return GCAM_OK;
-        for (size_t k = 0; k < table[i].least; k++)
-            if (!gcam__onnx_input(im, k)) return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "input %zu is missing", k);
+        if (table[i].when != ALWAYS && !all_constant(im, table[i].when == FREE)) return GCAM_OK;
+        GCAM_TRY(check_inputs(im, table[i].least));
         *done = 1;
         return table[i].fold(im);
     }
-    return GCAM_OK;
+    return all_constant(im, 0) && im->node->input_count > 0 ? gcam__onnx_fold_math(im, done) : GCAM_OK;
 }

@@ -7,6 +7,7 @@
 #include "io/tensor_table.h"
 #include "model/onnx/names.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- values --------------------------------------------------------------------------------------------------------------- */
@@ -52,8 +53,8 @@ static gcam_status add_constants(gcam__importer *im, const gcam_tensor_entry *en
     return GCAM_OK;
 }
 
-/* A symbolic batch is 1; other symbolic sizes must be known. */
-static gcam_status settle_shape(const gcam__onnx_declared *value, gcam_shape *shape) {
+/* A symbolic batch is 1, and so is a fixed one unless it is to be kept; other symbolic sizes must be known. */
+static gcam_status settle_shape(gcam__importer *im, const gcam__onnx_declared *value, gcam_shape *shape) {
     *shape = value->shape;
     if (shape->rank < 0)
         return gcam__fail(GCAM_ERR_UNSUPPORTED, "onnx", "input %s has no shape: export the model with one",
@@ -61,28 +62,32 @@ static gcam_status settle_shape(const gcam__onnx_declared *value, gcam_shape *sh
     if (shape->rank > 0 && shape->dim[0] < 0) shape->dim[0] = 1;
     for (int i = 0; i < shape->rank; i++)
         if (shape->dim[i] <= 0)
-            return gcam__fail(GCAM_ERR_UNSUPPORTED, "onnx",
-                              "input %s: size %d of its shape is not fixed: export the model with a fixed picture size",
-                              value->name, i);
+            return gcam__fail(
+                GCAM_ERR_UNSUPPORTED, "onnx",
+                shape->dim[i] == 0
+                    ? "input %s: size %d of its shape is 0: tensors without elements are not supported"
+                    : "input %s: size %d of its shape is not fixed: export the model with a fixed picture size",
+                value->name, i);
+    if (im->batch == 0) im->batch = shape->rank == 4 && !im->options->keep_batch ? shape->dim[0] : 1;
+    if (shape->rank > 0 && shape->dim[0] == im->batch) shape->dim[0] = 1;
     return GCAM_OK;
 }
 
 static gcam_status add_input(gcam__importer *im, const gcam__onnx_declared *value) {
     if (find_slot(im, value->name)) return GCAM_OK; /* an initialiser: older files list it as an input too */
     gcam_shape shape;
-    GCAM_TRY(settle_shape(value, &shape));
+    if (value->element_type && !gcam__onnx_is_float(value->element_type))
+        return gcam__fail(GCAM_ERR_UNSUPPORTED, "onnx",
+                          "input %s has elements of ONNX type %d: only floating point is supported", value->name,
+                          value->element_type);
+    GCAM_TRY(settle_shape(im, value, &shape));
     char name[GCAM__MAX_LAYER_NAME + 1];
     GCAM_TRY(gcam__onnx_layer_name(&im->layers, im->arena, value->name, "input", "input", name));
     /* the first picture decides the batch and may have other sizes; everything else keeps its shape */
-    int is_picture = shape.rank == 4 && gcam__builder_network(im->builder)->count == 0;
+    int is_picture = shape.rank == 4 && shape.dim[0] == 1 && gcam__builder_network(im->builder)->count == 0;
     gcam__onnx_slot slot = {0};
-    if (is_picture) slot.node = gcam_input(im->builder, name, shape.dim[1], shape.dim[2], shape.dim[3]);
-    if (is_picture && shape.dim[0] == 1 && slot.node >= 0) return new_slot(im, value->name, &slot);
-    if (is_picture && slot.node >= 0)
-        return gcam__fail(GCAM_ERR_UNSUPPORTED, "onnx",
-                          "input %s has a batch of %lld: export the model with a batch of 1", value->name,
-                          (long long)shape.dim[0]);
-    if (!is_picture) slot.node = gcam_tensor_input(im->builder, name, &shape);
+    slot.node = is_picture ? gcam_input(im->builder, name, shape.dim[1], shape.dim[2], shape.dim[3])
+                           : gcam_tensor_input(im->builder, name, &shape);
     if (slot.node < 0) return gcam__builder_status(im->builder);
     return new_slot(im, value->name, &slot);
 }
@@ -91,9 +96,6 @@ static gcam_status add_input(gcam__importer *im, const gcam__onnx_declared *valu
 
 static gcam_status check_node(const gcam__importer *im) {
     const gcam__onnx_node *node = im->node;
-    if (*node->domain && strcmp(node->domain, "ai.onnx") != 0)
-        return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED,
-                               "the operator belongs to the domain %s, which is not supported", node->domain);
     for (size_t i = 0; i < node->input_count; i++)
         if (*node->inputs[i] && !find_slot(im, node->inputs[i]))
             return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "it reads the value %s, which no input or node before it makes",
@@ -116,56 +118,115 @@ static gcam_status translate(gcam__importer *im, const gcam__onnx_node *node) {
     return status;
 }
 
+static int is_supported(const gcam__onnx_node *node) {
+    int usual = !*node->domain || strcmp(node->domain, "ai.onnx") == 0;
+    return usual && gcam__onnx_op_find(node->op) != NULL;
+}
+
+enum { LISTED = 8 };
+
+/* The other operators that are not supported, each once, as "; neither are A, B". */
+static void list_others(const gcam__importer *im, size_t first, char *text, size_t room) {
+    const char *listed[LISTED] = {im->model->nodes[first].op};
+    size_t count = 1, length = 0;
+    for (size_t i = first + 1; i < im->model->node_count && count < LISTED; i++) {
+        const gcam__onnx_node *node = &im->model->nodes[i];
+        int seen = is_supported(node);
+        for (size_t k = 0; k < count && !seen; k++) seen = strcmp(listed[k], node->op) == 0;
+        if (seen || length + 60 > room) continue;
+        length +=
+            (size_t)snprintf(text + length, room - length, "%s%.40s", count > 1 ? ", " : "; neither are ", node->op);
+        listed[count++] = node->op;
+    }
+}
+
 /* All operators are known before any work is done. */
 static gcam_status check_operators(gcam__importer *im) {
     for (size_t i = 0; i < im->model->node_count; i++) {
-        im->node = &im->model->nodes[i];
-        if (!gcam__onnx_op_find(im->node->op))
-            return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED, "this operator is not supported");
+        const gcam__onnx_node *node = im->node = &im->model->nodes[i];
+        char others[200] = "";
+        if (is_supported(node)) continue;
+        list_others(im, i, others, sizeof others);
+        if (*node->domain && strcmp(node->domain, "ai.onnx") != 0)
+            return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED,
+                                   "the operator belongs to the domain %.80s, which is not supported%s", node->domain,
+                                   others);
+        return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED, "this operator is not supported%s", others);
     }
     return GCAM_OK;
 }
 
+/* An output that no layer makes: kept for the caller who asked for such, else an error. */
+static gcam_status add_constant_output(gcam__importer *im, size_t index, const gcam_tensor_entry *constant) {
+    if (index >= im->options->constant_room)
+        return gcam__fail(GCAM_ERR_UNSUPPORTED, "onnx", "the output %s does not depend on the input",
+                          im->model->outputs[index].name);
+    im->options->constants[index] = *constant;
+    return GCAM_OK;
+}
+
 static gcam_status add_outputs(gcam__importer *im) {
+    if (im->model->output_count == 0) return gcam__fail(GCAM_ERR_FORMAT, "onnx", "the graph declares no output");
     for (size_t i = 0; i < im->model->output_count; i++) {
         const char *name = im->model->outputs[i].name;
         const gcam__onnx_slot *slot = find_slot(im, name);
         if (!slot) return gcam__fail(GCAM_ERR_FORMAT, "onnx", "no node makes the output %s", name);
         if (slot->is_constant)
-            return gcam__fail(GCAM_ERR_UNSUPPORTED, "onnx", "the output %s does not depend on the input", name);
-        gcam_output(im->builder, slot->node);
+            GCAM_TRY(add_constant_output(im, i, &slot->constant));
+        else
+            gcam_output(im->builder, slot->node);
+        im->layer_outputs += !slot->is_constant;
     }
     return GCAM_OK;
 }
 
-static gcam_status run(gcam__importer *im, const gcam_tensor_entry *known, size_t known_count) {
+static gcam_status add_read(gcam__importer *im, const char *name) {
+    int added;
+    return gcam__names_add(&im->read, name, strlen(name), &added);
+}
+
+static gcam_status list_read(gcam__importer *im) {
+    const gcam__onnx_model *m = im->model;
+    for (size_t i = 0; i < m->node_count; i++)
+        for (size_t k = 0; k < m->nodes[i].input_count; k++) GCAM_TRY(add_read(im, m->nodes[i].inputs[k]));
+    for (size_t i = 0; i < m->output_count; i++) GCAM_TRY(add_read(im, m->outputs[i].name));
+    return GCAM_OK;
+}
+
+static gcam_status run(gcam__importer *im) {
     GCAM_TRY(check_operators(im));
-    GCAM_TRY(add_constants(im, known, known_count));
+    GCAM_TRY(list_read(im));
+    GCAM_TRY(add_constants(im, im->options->known, im->options->known_count));
     GCAM_TRY(add_constants(im, im->model->initializers, im->model->initializer_count));
     for (size_t i = 0; i < im->model->input_count; i++) GCAM_TRY(add_input(im, &im->model->inputs[i]));
     for (size_t i = 0; i < im->model->node_count; i++) GCAM_TRY(translate(im, &im->model->nodes[i]));
     GCAM_TRY(add_outputs(im));
+    if (im->layer_outputs > 0 && gcam__builder_network(im->builder)->input_count == 0)
+        return gcam__fail(GCAM_ERR_UNSUPPORTED, "onnx",
+                          "the graph has no input of floating point: it computes with constants alone");
     return gcam__onnx_add_scopes(im->builder);
 }
 
-static gcam_status import(gcam_network **network, gcam_tensor_table *table, const gcam_tensor_entry *known,
-                          size_t known_count) {
+static gcam_status import(gcam_network **network, gcam_tensor_table *table, const gcam__onnx_options *options) {
     gcam__onnx_model *model;
     gcam_builder *builder;
     GCAM_TRY(gcam__onnx_read(&model, &table->file, &table->arena));
     GCAM_TRY(gcam_builder_create(&builder));
-    gcam__importer im = {.model = model, .builder = builder, .weights = table, .arena = &table->arena};
-    gcam_status status = run(&im, known, known_count);
+    gcam__importer im = {
+        .model = model, .builder = builder, .weights = table, .arena = &table->arena, .options = options};
+    gcam_status status = run(&im);
     gcam__names_free(&im.names);
     gcam__names_free(&im.layers);
+    gcam__names_free(&im.read);
     gcam__free(im.slots);
-    if (status == GCAM_OK) return gcam_builder_finish(network, builder, table);
+    if (status == GCAM_OK && im.layer_outputs > 0) return gcam_builder_finish(network, builder, table);
     gcam_builder_free(builder);
     return status;
 }
 
 gcam_status gcam__onnx_import(gcam_network **network, gcam_tensor_table **weights, gcam__file file,
-                              const gcam_tensor_entry *known, size_t known_count) {
+                              const gcam__onnx_options *options) {
+    static const gcam__onnx_options usual;
     *network = NULL;
     *weights = NULL;
     gcam_tensor_table *table;
@@ -176,7 +237,7 @@ gcam_status gcam__onnx_import(gcam_network **network, gcam_tensor_table **weight
     }
     table->file = file;
     table->format = "onnx";
-    status = import(network, table, known, known_count);
+    status = import(network, table, options ? options : &usual);
     if (status == GCAM_OK)
         *weights = table;
     else

@@ -21,24 +21,39 @@ typedef struct gcam__importer {
     gcam_builder *builder;
     gcam_tensor_table *weights;
     gcam__arena *arena; /* lives as long as the weights */
-    gcam__names names;  /* of values; numbers are places in slots */
+    const struct gcam__onnx_options *options;
+    gcam__names names; /* of values; numbers are places in slots */
     gcam__onnx_slot *slots;
     size_t slot_capacity;
+    gcam__names read;            /* values that a node or the graph's outputs read */
+    int64_t batch;               /* that the file says for its first picture, where layers take any; 0: no input yet */
+    size_t layer_outputs;        /* outputs that layers make */
     gcam__names layers;          /* names of layers given so far */
     const gcam__onnx_node *node; /* at work */
     const char *layer;           /* its layer's name */
 } gcam__importer;
 
-/* Builds the network of an ONNX file, which `weights` then owns (also where the import fails, when both are freed). `known` gives
- * values to graph inputs that are meant as constants (NULL: none); they must outlive the weights.
+/* What most imports leave at zero. */
+typedef struct gcam__onnx_options {
+    const gcam_tensor_entry *known; /* values of graph inputs that are meant as constants; must outlive the weights */
+    size_t known_count;
+    int keep_batch; /* 1: the first picture keeps the batch that the file says, instead of taking any */
+    gcam_tensor_entry
+        *constants; /* one an output: those that are reckoned at import; `data` NULL where a layer makes it */
+    size_t constant_room;
+} gcam__onnx_options;
+
+/* Builds the network of an ONNX file, which `weights` then owns (also where the import fails, when both are freed). `options` NULL:
+ * an output that depends on no input is an error. With room for constants, `*network` is NULL where all outputs are constants.
  * Errors: UNSUPPORTED (names operator and node), FORMAT, SHAPE, LIMIT, NOMEM. */
 gcam_status gcam__onnx_import(gcam_network **network, gcam_tensor_table **weights, gcam__file file,
-                              const gcam_tensor_entry *known, size_t known_count);
+                              const gcam__onnx_options *options);
 
 /* An operator: `translate` turns im->node into layers. */
 typedef struct gcam__onnx_op {
     const char *name;
     gcam_status (*translate)(gcam__importer *im);
+    int constants_only; /* 1: it makes no layer, it is reckoned at import */
 } gcam__onnx_op;
 /* NULL where the importer has no such operator. */
 const gcam__onnx_op *gcam__onnx_op_find(const char *name);
@@ -78,6 +93,15 @@ gcam_status gcam__onnx_attribute_ints(const gcam__importer *im, const char *name
 /* Integers that older operator sets keep in an attribute and newer ones in a constant input. */
 gcam_status gcam__onnx_ints(gcam__importer *im, const char *attribute, size_t input, gcam_dims *out, int *found);
 
+/* What a Slice takes of an axis: start, start + step, ..., `count` places. */
+typedef struct gcam__onnx_range {
+    int64_t start, count, step;
+} gcam__onnx_range;
+/* One for each axis of `in`; from attributes or constant inputs. Errors: FORMAT, UNSUPPORTED. */
+gcam_status gcam__onnx_ranges(gcam__importer *im, const gcam_shape *in, gcam__onnx_range range[GCAM_MAX_RANK]);
+/* 1 where TensorProto.DataType is float, float16, double or bfloat16. */
+int gcam__onnx_is_float(int type);
+
 /* Shape of a layer's output at the usual input size. */
 const gcam_shape *gcam__onnx_shape(const gcam__importer *im, gcam_node node);
 /* Axis counted from the front. Errors: FORMAT. */
@@ -87,6 +111,15 @@ gcam_status gcam__onnx_axis(const gcam__importer *im, int64_t axis, int rank, in
  * NAME.suffix and `*out` receives it. */
 gcam_status gcam__onnx_emit(gcam__importer *im, const char *suffix, const char *op, const gcam_node *x, int count,
                             const void *params, gcam_node *out);
+/* A reshape to `to`; its first size follows the batch where it is the input's own. */
+gcam_status gcam__onnx_emit_reshape(gcam__importer *im, const char *suffix, gcam_node x, const gcam_shape *to,
+                                    gcam_node *out);
+/* A layer that holds a constant, or one number. */
+gcam_status gcam__onnx_emit_constant(gcam__importer *im, const char *suffix, const gcam_tensor_entry *entry,
+                                     gcam_node *out);
+gcam_status gcam__onnx_emit_number(gcam__importer *im, const char *suffix, double number, gcam_node *out);
+/* 1 where somebody reads output `index` of the node: another node, or the graph. */
+int gcam__onnx_is_read(const gcam__importer *im, size_t index);
 /* Gives weight `name` ("weight") of the layer that will be emitted with `suffix`. */
 gcam_status gcam__onnx_give_weight(gcam__importer *im, const char *suffix, const char *name,
                                    const gcam_tensor_entry *entry);

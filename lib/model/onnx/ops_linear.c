@@ -1,4 +1,4 @@
-/* Products, normalisation, softmax. */
+/* Products of matrices. */
 #include "core/status.h"
 #include "io/tensor_table.h"
 #include "model/onnx/ops.h"
@@ -67,10 +67,7 @@ gcam_status gcam__onnx_Gemm(gcam__importer *im) {
     if (!suffix) return GCAM_OK;
     gcam_node both[2] = {x};
     GCAM_TRY(scaled(im, c, beta, &scaled_bias));
-    gcam_constant_params shape = {.shape = {.count = c->shape.rank}};
-    memcpy(shape.shape.value, c->shape.dim, sizeof shape.shape.value);
-    GCAM_TRY(gcam__onnx_give_weight(im, "c", "value", &scaled_bias));
-    GCAM_TRY(gcam__onnx_emit(im, "c", "constant", NULL, 0, &shape, &both[1]));
+    GCAM_TRY(gcam__onnx_emit_constant(im, "c", &scaled_bias, &both[1]));
     return gcam__onnx_emit(im, NULL, "add", both, 2, NULL, NULL);
 }
 
@@ -86,50 +83,4 @@ gcam_status gcam__onnx_MatMul(gcam__importer *im) {
     }
     GCAM_TRY(gcam__onnx_value(im, 1, &x[1]));
     return gcam__onnx_emit(im, NULL, "matmul", x, 2, NULL, NULL);
-}
-
-gcam_status gcam__onnx_BatchNormalization(gcam__importer *im) {
-    static const char *const names[] = {"weight", "bias", "running_mean", "running_var"};
-    gcam_node x;
-    GCAM_TRY(gcam__onnx_value(im, 0, &x));
-    if (gcam__onnx_attribute_int(im, "training_mode", 0) || (im->node->output_count > 1 && *im->node->outputs[1]))
-        return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED, "it is in training mode: export the model in evaluation mode");
-    for (size_t i = 0; i < 4; i++) {
-        const gcam_tensor_entry *entry;
-        GCAM_TRY(gcam__onnx_constant(im, i + 1, names[i], &entry));
-        GCAM_TRY(gcam__onnx_give_weight(im, NULL, names[i], entry));
-    }
-    gcam_batchnorm_params p = {.eps = gcam__onnx_attribute_float(im, "epsilon", 1e-5)};
-    return gcam__onnx_emit(im, NULL, "batchnorm", &x, 1, &p, NULL);
-}
-
-/* Before operator set 13 softmax ran over all axes from `axis` on. */
-static gcam_status softmax(gcam__importer *im, const char *suffix, gcam_node *out) {
-    gcam_node x;
-    GCAM_TRY(gcam__onnx_value(im, 0, &x));
-    const gcam_shape shape = *gcam__onnx_shape(im, x);
-    int old = im->model->opset < 13;
-    int64_t axis;
-    GCAM_TRY(gcam__onnx_axis(im, gcam__onnx_attribute_int(im, "axis", old ? 1 : -1), shape.rank, &axis));
-    gcam_axis_params p = {.axis = axis};
-    if (axis == 0) p.axis = -shape.rank; /* zero means the default */
-    if (!old || axis == shape.rank - 1) return gcam__onnx_emit(im, suffix, "softmax", &x, 1, &p, out);
-    gcam_reshape_params flat = {.shape = {.count = axis + 1}}, back = {.shape = {.count = shape.rank}};
-    for (int i = 0; i < shape.rank; i++) back.shape.value[i] = i == 0 && axis > 0 ? 0 : shape.dim[i];
-    for (int64_t i = 0; i < axis; i++) flat.shape.value[i] = back.shape.value[i];
-    flat.shape.value[axis] = -1;
-    p.axis = -1;
-    GCAM_TRY(gcam__onnx_emit(im, "flat", "reshape", &x, 1, &flat, &x));
-    GCAM_TRY(gcam__onnx_emit(im, "softmax", "softmax", &x, 1, &p, &x));
-    return gcam__onnx_emit(im, suffix, "reshape", &x, 1, &back, out);
-}
-
-gcam_status gcam__onnx_Softmax(gcam__importer *im) {
-    return softmax(im, NULL, NULL);
-}
-
-gcam_status gcam__onnx_LogSoftmax(gcam__importer *im) {
-    gcam_node x;
-    GCAM_TRY(softmax(im, "probability", &x));
-    return gcam__onnx_emit(im, NULL, "log", &x, 1, NULL, NULL);
 }

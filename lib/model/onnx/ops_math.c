@@ -1,4 +1,4 @@
-/* Operators element by element, and reductions over axes. */
+/* Operators element by element. */
 #include "core/status.h"
 #include "model/onnx/ops.h"
 
@@ -87,10 +87,22 @@ gcam_status gcam__onnx_Clip(gcam__importer *im) {
 
 /* ---- two and more inputs ------------------------------------------------------------------------------------------------------ */
 
+/* Before operator set 7 the second operand's axes could be aligned with any of the first one's: ones are put behind them. */
+static gcam_status align(gcam__importer *im, const gcam_shape *to, gcam_node *x) {
+    const gcam_shape *shape = gcam__onnx_shape(im, *x);
+    int64_t axis = gcam__onnx_attribute_int(im, "axis", to->rank - shape->rank);
+    int behind = to->rank - shape->rank - (int)axis;
+    if (im->model->opset >= 7 || behind <= 0 || axis < 0) return GCAM_OK;
+    gcam_reshape_params p = {.shape = {.count = shape->rank + behind}};
+    for (int i = 0; i < shape->rank + behind; i++) p.shape.value[i] = i < shape->rank ? shape->dim[i] : 1;
+    return gcam__onnx_emit(im, "aligned", "reshape", x, 1, &p, x);
+}
+
 static gcam_status binary(gcam__importer *im, const char *op) {
     gcam_node x[2];
     GCAM_TRY(gcam__onnx_value(im, 0, &x[0]));
     GCAM_TRY(gcam__onnx_value(im, 1, &x[1]));
+    GCAM_TRY(align(im, gcam__onnx_shape(im, x[0]), &x[1]));
     return gcam__onnx_emit(im, NULL, op, x, 2, NULL, NULL);
 }
 
@@ -135,40 +147,61 @@ gcam_status gcam__onnx_Sum(gcam__importer *im) {
 
 gcam_status gcam__onnx_Mean(gcam__importer *im) {
     gcam_node x[2];
-    gcam_tensor_entry count;
-    void *data;
     GCAM_TRY(chain(im, "add", &x[0]));
-    GCAM_TRY(gcam__onnx_new_constant(im, GCAM_DTYPE_F32, &(gcam_shape){1, {1}}, &count, &data));
-    *(float *)data = (float)im->node->input_count;
-    GCAM_TRY(gcam__onnx_give_weight(im, "count", "value", &count));
-    gcam_constant_params one = {.shape = {1, {1}}};
-    GCAM_TRY(gcam__onnx_emit(im, "count", "constant", NULL, 0, &one, &x[1]));
+    GCAM_TRY(gcam__onnx_emit_number(im, "count", (double)im->node->input_count, &x[1]));
     return gcam__onnx_emit(im, NULL, "div", x, 2, NULL, NULL);
 }
 
-/* ---- reductions --------------------------------------------------------------------------------------------------------------- */
-
-static gcam_status reduce(gcam__importer *im, const char *op) {
-    gcam_node x;
-    gcam_reduce_params p = {.drop = !gcam__onnx_attribute_int(im, "keepdims", 1)};
-    int found;
-    GCAM_TRY(gcam__onnx_value(im, 0, &x));
-    GCAM_TRY(gcam__onnx_ints(im, "axes", 1, &p.axes, &found));
-    int rank = gcam__onnx_shape(im, x)->rank;
-    if (p.axes.count == 0 && gcam__onnx_attribute_int(im, "noop_with_empty_axes", 0))
-        return gcam__onnx_set_node(im, 0, x);
-    if (p.axes.count == 0) {
-        p.axes.count = rank;
-        for (int i = 0; i < rank; i++) p.axes.value[i] = i;
+/* y = condition ? a : b with a stored condition: a m + b (1 - m), so that the stored operand must be finite. */
+gcam_status gcam__onnx_Where(gcam__importer *im) {
+    const gcam_tensor_entry *condition;
+    gcam_tensor_entry mask[2];
+    void *data[2];
+    gcam_node x[2], part[2];
+    GCAM_TRY(gcam__onnx_constant(im, 0, "condition", &condition));
+    for (int i = 0; i < 2; i++) {
+        const gcam__onnx_slot *slot = gcam__onnx_input(im, (size_t)i + 1);
+        for (int64_t k = 0; slot && slot->is_constant && k < gcam_shape_count(&slot->constant.shape); k++)
+            if (!isfinite(gcam__onnx_number_at(&slot->constant, k)))
+                return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED,
+                                       "a choice between a value and infinity is not supported");
+        GCAM_TRY(gcam__onnx_value(im, (size_t)i + 1, &x[1]));
+        GCAM_TRY(gcam__onnx_new_constant(im, GCAM_DTYPE_F32, &condition->shape, &mask[i], &data[i]));
+        for (int64_t k = 0; k < gcam_shape_count(&condition->shape); k++)
+            ((float *)data[i])[k] = (gcam__onnx_number_at(condition, k) != 0) == (i == 0);
+        GCAM_TRY(gcam__onnx_emit_constant(im, i ? "rest" : "mask", &mask[i], &x[0]));
+        GCAM_TRY(gcam__onnx_emit(im, i ? "else" : "then", "mul", x, 2, NULL, &part[i]));
     }
-    return gcam__onnx_emit(im, NULL, op, &x, 1, &p, NULL);
+    return gcam__onnx_emit(im, NULL, "add", part, 2, NULL, NULL);
 }
 
-#define REDUCE(name, op)                                \
-    gcam_status gcam__onnx_##name(gcam__importer *im) { \
-        return reduce(im, op);                          \
+/* x > 0 ? x : slope x. One slope, or one a channel, is a layer of its own; any other shape is max(x, 0) - slope max(-x, 0). */
+gcam_status gcam__onnx_PRelu(gcam__importer *im) {
+    const gcam_tensor_entry *slope;
+    gcam_node x[2];
+    GCAM_TRY(gcam__onnx_value(im, 0, &x[0]));
+    GCAM_TRY(gcam__onnx_constant(im, 1, "slope", &slope));
+    const gcam_shape *in = gcam__onnx_shape(im, x[0]);
+    int64_t count = gcam_shape_count(&slope->shape), channels = in->rank > 1 ? in->dim[1] : 0;
+    int place = in->rank - slope->shape.rank,
+        is_list = slope->shape.rank == 1 && (in->rank == 2 || im->model->opset < 7);
+    int by_channel =
+        count == channels && (is_list || (place >= 0 && place <= 1 && slope->shape.dim[1 - place] == channels));
+    if (in->rank > 1 && (count == 1 || by_channel)) {
+        gcam_prelu_params p = {.shared = count == 1};
+        gcam_tensor_entry list;
+        void *data;
+        GCAM_TRY(gcam__onnx_new_constant(im, GCAM_DTYPE_F32, &(gcam_shape){1, {count}}, &list, &data));
+        gcam_tensor_entry_read(slope, data);
+        GCAM_TRY(gcam__onnx_give_weight(im, NULL, "weight", &list));
+        return gcam__onnx_emit(im, NULL, "prelu", x, 1, &p, NULL);
     }
-REDUCE(ReduceMean, "reduce_mean")
-REDUCE(ReduceSum, "reduce_sum")
-REDUCE(ReduceMax, "reduce_max")
-REDUCE(ReduceMin, "reduce_min")
+    gcam_node positive, negative[2];
+    GCAM_TRY(gcam__onnx_emit(im, "positive", "relu", x, 1, NULL, &positive));
+    GCAM_TRY(gcam__onnx_emit(im, "opposite", "neg", x, 1, NULL, &negative[0]));
+    GCAM_TRY(gcam__onnx_emit(im, "negative", "relu", negative, 1, NULL, &negative[0]));
+    GCAM_TRY(gcam__onnx_emit_constant(im, "slope", slope, &negative[1]));
+    GCAM_TRY(gcam__onnx_emit(im, "product", "mul", negative, 2, NULL, &x[1]));
+    x[0] = positive;
+    return gcam__onnx_emit(im, NULL, "sub", x, 2, NULL, NULL);
+}

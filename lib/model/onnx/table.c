@@ -5,9 +5,11 @@
 #include <string.h>
 
 static const gcam__onnx_op table[] = {
-#define ROW(name) {#name, gcam__onnx_##name},
-    GCAM__ONNX_OPS(ROW)
+#define ROW(name) {#name, gcam__onnx_##name, 0},
+#define CONSTANT_ROW(name) {#name, gcam__onnx_##name, 1},
+    GCAM__ONNX_OPS(ROW) GCAM__ONNX_CONSTANT_OPS(CONSTANT_ROW)
 #undef ROW
+#undef CONSTANT_ROW
 };
 
 const gcam__onnx_op *gcam__onnx_op_at(size_t index) {
@@ -25,9 +27,4 @@ const gcam__onnx_op *gcam__onnx_op_find(const char *name) {
     gcam_status gcam__onnx_##name(gcam__importer *im) {                                        \
         return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED, "it is supported on constants only"); \
     }
-ONLY_CONSTANT(Constant)
-ONLY_CONSTANT(ConstantOfShape)
-ONLY_CONSTANT(Shape)
-ONLY_CONSTANT(Size)
-ONLY_CONSTANT(Floor)
-ONLY_CONSTANT(Ceil)
+GCAM__ONNX_CONSTANT_OPS(ONLY_CONSTANT)

@@ -22,12 +22,18 @@ gcam_status gcam__onnx_fail(const gcam__importer *im, gcam_status status, const 
 /* ---- constants -------------------------------------------------------------------------------------------------------------- */
 
 int64_t gcam__onnx_int_at(const gcam_tensor_entry *entry, int64_t i) {
-    int64_t value = 0;
-    if (entry->dtype == GCAM_DTYPE_I64)
-        gcam__tensor_entry_bytes(entry, i, 1, &value);
-    else
-        value = (int64_t)gcam__onnx_number_at(entry, i);
-    return value;
+    int64_t wide = 0;
+    int32_t narrow = 0;
+    if (entry->dtype == GCAM_DTYPE_I64) {
+        gcam__tensor_entry_bytes(entry, i, 1, &wide);
+        return wide;
+    }
+    if (entry->dtype == GCAM_DTYPE_I32) {
+        gcam__tensor_entry_bytes(entry, i, 1, &narrow);
+        return narrow;
+    }
+    double value = gcam__onnx_number_at(entry, i);
+    return value > -9e18 && value < 9e18 ? (int64_t)value : value > 0 ? INT64_MAX : INT64_MIN;
 }
 
 double gcam__onnx_number_at(const gcam_tensor_entry *entry, int64_t i) {
@@ -37,7 +43,7 @@ double gcam__onnx_number_at(const gcam_tensor_entry *entry, int64_t i) {
         gcam__tensor_entry_bytes(entry, i, 1, &value);
         return value;
     }
-    if (entry->dtype == GCAM_DTYPE_I64) return (double)gcam__onnx_int_at(entry, i);
+    if (entry->dtype == GCAM_DTYPE_I64 || entry->dtype == GCAM_DTYPE_I32) return (double)gcam__onnx_int_at(entry, i);
     gcam__tensor_entry_floats(entry, i, 1, &single); /* exact for halves and for integers below 2^24 */
     return single;
 }
@@ -89,6 +95,10 @@ gcam_status gcam__onnx_new_constant(gcam__importer *im, gcam_dtype dtype, const 
     return GCAM_OK;
 }
 
+int gcam__onnx_is_float(int type) {
+    return type == 1 || type == 10 || type == 11 || type == 16;
+}
+
 /* ---- attributes --------------------------------------------------------------------------------------------------------------- */
 
 const gcam__onnx_attribute *gcam__onnx_attribute_find(const gcam__importer *im, const char *name) {
@@ -130,6 +140,40 @@ gcam_status gcam__onnx_ints(gcam__importer *im, const char *attribute, size_t in
     if (*found || !gcam__onnx_input(im, input)) return GCAM_OK;
     *found = 1;
     return gcam__onnx_constant_ints(im, input, attribute, out);
+}
+
+/* Range of one axis with NumPy's clamping: a negative place counts from the end, what lies outside is moved to the border. */
+static gcam__onnx_range range_of(int64_t size, int64_t start, int64_t end, int64_t step) {
+    int64_t low = step > 0 ? 0 : -1, high = step > 0 ? size : size - 1;
+    if (start < 0) start += size;
+    if (end < 0) end += size;
+    start = start < low ? low : start > high ? high : start;
+    end = end < low ? low : end > high ? high : end;
+    int64_t distance = step > 0 ? end - start : start - end;
+    uint64_t stride = step > 0 ? (uint64_t)step : 0 - (uint64_t)step;
+    gcam__onnx_range range = {.start = start, .step = step};
+    if (distance > 0) range.count = (int64_t)(((uint64_t)distance + stride - 1) / stride);
+    if (range.count <= 1) range.step = 1;
+    return range;
+}
+
+gcam_status gcam__onnx_ranges(gcam__importer *im, const gcam_shape *in, gcam__onnx_range range[GCAM_MAX_RANK]) {
+    gcam_dims start, end, axes, step;
+    int found, has_axes, has_step;
+    GCAM_TRY(gcam__onnx_ints(im, "starts", 1, &start, &found));
+    GCAM_TRY(gcam__onnx_ints(im, "ends", 2, &end, &found));
+    GCAM_TRY(gcam__onnx_ints(im, "axes", 3, &axes, &has_axes));
+    GCAM_TRY(gcam__onnx_ints(im, "steps", 4, &step, &has_step));
+    if (start.count != end.count || (has_axes && axes.count != start.count) || (has_step && step.count != start.count))
+        return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "its starts, ends, axes and steps differ in number");
+    for (int i = 0; i < in->rank; i++) range[i] = (gcam__onnx_range){0, in->dim[i], 1};
+    for (int64_t i = 0; i < start.count; i++) {
+        int64_t axis;
+        GCAM_TRY(gcam__onnx_axis(im, has_axes ? axes.value[i] : i, in->rank, &axis));
+        if (has_step && step.value[i] == 0) return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "a step of 0 leads nowhere");
+        range[axis] = range_of(in->dim[axis], start.value[i], end.value[i], has_step ? step.value[i] : 1);
+    }
+    return GCAM_OK;
 }
 
 /* ---- layers ------------------------------------------------------------------------------------------------------------------- */
@@ -174,15 +218,9 @@ gcam_status gcam__onnx_give_weight(gcam__importer *im, const char *suffix, const
     return named.name ? gcam__tensor_table_put(im->weights, &named) : GCAM_ERR_NOMEM;
 }
 
-/* A constant that the network needs as a value becomes a layer that holds it. */
-gcam_status gcam__onnx_value(gcam__importer *im, size_t index, gcam_node *out) {
-    const gcam__onnx_slot *slot = gcam__onnx_input(im, index);
-    if (!slot) return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "input %zu is missing", index);
-    *out = slot->node;
-    if (!slot->is_constant) return GCAM_OK;
-    char suffix[24];
-    snprintf(suffix, sizeof suffix, "constant%zu", index);
-    gcam_tensor_entry constant = slot->constant;
+gcam_status gcam__onnx_emit_constant(gcam__importer *im, const char *suffix, const gcam_tensor_entry *entry,
+                                     gcam_node *out) {
+    gcam_tensor_entry constant = *entry;
     if (constant.shape.rank == 0) { /* a single number broadcasts as a list of one */
         constant.shape = (gcam_shape){1, {1}};
         constant.stride[0] = 1;
@@ -191,4 +229,29 @@ gcam_status gcam__onnx_value(gcam__importer *im, size_t index, gcam_node *out) {
     memcpy(params.shape.value, constant.shape.dim, sizeof params.shape.value);
     GCAM_TRY(gcam__onnx_give_weight(im, suffix, "value", &constant));
     return gcam__onnx_emit(im, suffix, "constant", NULL, 0, &params, out);
+}
+
+gcam_status gcam__onnx_emit_number(gcam__importer *im, const char *suffix, double number, gcam_node *out) {
+    gcam_tensor_entry entry;
+    void *data = NULL;
+    GCAM_TRY(gcam__onnx_new_constant(im, GCAM_DTYPE_F32, &(gcam_shape){1, {1}}, &entry, &data));
+    *(float *)data = (float)number;
+    return gcam__onnx_emit_constant(im, suffix, &entry, out);
+}
+
+int gcam__onnx_is_read(const gcam__importer *im, size_t index) {
+    if (index >= im->node->output_count || !*im->node->outputs[index]) return 0;
+    const char *name = im->node->outputs[index];
+    return gcam__names_find(&im->read, name, strlen(name)) >= 0;
+}
+
+/* A constant that the network needs as a value becomes a layer that holds it. */
+gcam_status gcam__onnx_value(gcam__importer *im, size_t index, gcam_node *out) {
+    const gcam__onnx_slot *slot = gcam__onnx_input(im, index);
+    if (!slot) return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "input %zu is missing", index);
+    *out = slot->node;
+    if (!slot->is_constant) return GCAM_OK;
+    char suffix[24];
+    snprintf(suffix, sizeof suffix, "constant%zu", index);
+    return gcam__onnx_emit_constant(im, suffix, &slot->constant, out);
 }
