@@ -39,7 +39,7 @@ INLINE void max_vector(const gcam__max_row *row, int64_t q, int64_t stride) {
             max_update(&state, load_every(row->x + cell, stride), lanes + (int32_t)cell);
         }
     store(row->y + q, state.best);
-    memcpy(row->index + q, &state.at, sizeof state.at);
+    if (row->index) memcpy(row->index + q, &state.at, sizeof state.at); /* rows longer than a line come without */
 }
 
 static void max_scalar(const gcam__max_row *row, int64_t q) {
