@@ -277,7 +277,7 @@ START_TEST(eigen_cam_says_when_two_patterns_tie) {
     drop(a);
     memset(t.input->data, 0, 8 * sizeof(float));
     a = ask(&t, "eigencam", NULL, 0, "image");
-    ck_assert_uint_eq(gcam_explanation_warnings(a.list[0]), GCAM_WARN_FLAT);
+    ck_assert_uint_eq(gcam_explanation_warnings(a.list[0]), GCAM_WARN_FLAT | GCAM_WARN_BLANK);
     drop(a);
     tiny_free(&t);
 }
@@ -300,9 +300,62 @@ START_TEST(every_map_has_a_guided_sister) {
 END_TEST
 
 Suite *cam_suite(void);
+/* What a map claims to equal, it equals: each is compared with the method it names, after both are scaled by their maximum. */
+START_TEST(equivalents_are_equal) {
+    static const char *const same[] = {"gradcam", "hirescam", "xgradcam"};
+    tiny t;
+    tiny_worked_example(&t);
+    answers a = ask(&t, "gradcam,hirescam,xgradcam,layercam,gradcam++,cam,guided-gradcam",
+                    &(gcam_target){.class_index = 0}, 1, NULL);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_str_eq(gcam_explanation_method(a.list[i])->id, same[i]);
+        ck_assert_str_eq(gcam_explanation_equivalent(a.list[i]), "cam");
+        for (int cell = 0; cell < 4; cell++)
+            ck_assert_float_eq_tol(gcam_explanation_map(a.list[i])->data[cell],
+                                   gcam_explanation_map(a.list[5])->data[cell], 1e-6f);
+    }
+    ck_assert_ptr_null(gcam_explanation_equivalent(a.list[3])); /* one gradient is negative */
+    ck_assert_ptr_null(gcam_explanation_equivalent(a.list[4]));
+    ck_assert_ptr_null(gcam_explanation_equivalent(a.list[5]));
+    ck_assert_str_eq(gcam_explanation_equivalent(a.list[6]), "guided-cam");
+    drop(a);
+    tiny_free(&t);
+}
+END_TEST
+
+/* A score that only grows with the layer: LayerCAM is HiResCAM. With one channel, any weight is a factor. */
+START_TEST(equivalents_of_gradients_and_channels) {
+    tiny t;
+    tiny_begin(&t);
+    tiny_weight(&t, "fc.weight", (gcam_shape){2, {1, 4}}, (float[]){1, 2, 0, 4}, 0);
+    gcam_builder *b = t.builder;
+    gcam_node act = gcam_relu(b, "act", gcam_input(b, "image", 1, 2, 2));
+    gcam_target_layer(b, act);
+    gcam_linear(b, "fc", gcam_flatten(b, "flat", act), &(gcam_linear_params){.out = 1, .no_bias = 1});
+    tiny_finish(&t, 1);
+    memcpy(t.input->data, (float[]){3, 1, 4, 1}, 4 * sizeof(float));
+    answers a = ask(&t, "layercam,hirescam,xgradcam,gradcam,ablationcam", &(gcam_target){.class_index = 0}, 1, NULL);
+    ck_assert_str_eq(gcam_explanation_equivalent(a.list[0]), "hirescam");
+    ck_assert_ptr_null(gcam_explanation_equivalent(a.list[1]));
+    ck_assert_str_eq(gcam_explanation_equivalent(a.list[2]), "gradcam");
+    ck_assert_ptr_null(gcam_explanation_equivalent(a.list[3]));
+    ck_assert_str_eq(gcam_explanation_equivalent(a.list[4]), "gradcam");
+    const int pairs[3][2] = {{0, 1}, {2, 3}, {4, 3}};
+    for (int i = 0; i < 3; i++) {
+        for (int cell = 0; cell < 4; cell++)
+            ck_assert_float_eq_tol(gcam_explanation_map(a.list[pairs[i][0]])->data[cell],
+                                   gcam_explanation_map(a.list[pairs[i][1]])->data[cell], 1e-6f);
+    }
+    drop(a);
+    tiny_free(&t);
+}
+END_TEST
+
 Suite *cam_suite(void) {
     Suite *suite = suite_create("cam");
     TCase *tcase = tcase_create("cam");
+    tcase_add_test(tcase, equivalents_are_equal);
+    tcase_add_test(tcase, equivalents_of_gradients_and_channels);
     suite_add_tcase(suite, tcase);
     tcase_add_test(tcase, worked_example_of_the_family);
     tcase_add_test(tcase, pooled_linear_heads_make_methods_equal);

@@ -213,16 +213,18 @@ END_TEST
 /* ---- SHA-256 ---------------------------------------------------------------------------------------------------------------- */
 
 START_TEST(sha256_of_the_standard) { /* examples of FIPS 180-4 and NIST's test vectors */
+    static void (*const ways[])(const void *, size_t, char *) = {gcam__sha256, gcam__sha256_plain};
+    void (*sha256)(const void *, size_t, char *) = ways[_i];
     char hex[65];
-    gcam__sha256("", 0, hex);
+    sha256("", 0, hex);
     ck_assert_str_eq(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-    gcam__sha256("abc", 3, hex);
+    sha256("abc", 3, hex);
     ck_assert_str_eq(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    gcam__sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56, hex);
+    sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56, hex);
     ck_assert_str_eq(hex, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
     char *million = malloc(1000000);
     memset(million, 'a', 1000000);
-    gcam__sha256(million, 1000000, hex);
+    sha256(million, 1000000, hex);
     ck_assert_str_eq(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
     free(million);
 }

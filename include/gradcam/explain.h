@@ -92,6 +92,9 @@ typedef enum gcam_profile {
 /** Profile by name ("paper", "pytorch-grad-cam" or "pgc", "captum", "torchcam", "lua"). Errors: NOT_FOUND. */
 GCAM_API gcam_status gcam_profile_find(gcam_profile *out, const char *name);
 
+/** Name of a profile ("paper", "pytorch-grad-cam", ...); "?" for other numbers. A static string. */
+GCAM_API const char *gcam_profile_name(gcam_profile profile);
+
 /** What a path or a replacement starts from, for methods that compare the input with something that says nothing. */
 typedef enum gcam_baseline {
     GCAM_BASELINE_ZERO = 0, /**< a tensor of zeros: the mean colour under most preprocessings */
@@ -198,6 +201,14 @@ GCAM_API double gcam_explanation_probability(const gcam_explanation *e); /**< p_
 /** Sum of the shares minus what they should sum to, where a method promises completeness (integrated-gradients, gradientshap, fullgrad, deeplift) or conservation (lrp, mwp, c-mwp);
  * NaN for others. */
 GCAM_API double gcam_explanation_residual(const gcam_explanation *e);
+/** The profile and the seed that it was made with. */
+GCAM_API gcam_profile gcam_explanation_profile(const gcam_explanation *e);
+/** The seed of methods that draw random numbers. */
+GCAM_API uint64_t gcam_explanation_seed(const gcam_explanation *e);
+/** Id of the cheaper method that this one equals here, up to a constant factor ("cam" for Grad-CAM, HiResCAM and XGrad-CAM where the head is
+ * global average pooling and one linear layer; "hirescam" for LayerCAM where no gradient is negative; "gradcam" for maps that weigh a single
+ * channel); NULL: none. Goes with GCAM_WARN_EQUIVALENT. */
+GCAM_API const char *gcam_explanation_equivalent(const gcam_explanation *e);
 /** Where the map lies in the photo; for tensors, the input itself. */
 GCAM_API const gcam_geometry *gcam_explanation_geometry(const gcam_explanation *e);
 
@@ -210,7 +221,8 @@ typedef enum gcam_warning {
     GCAM_WARN_EQUIVALENT = 16,  /**< the method equals a cheaper one on this network */
     GCAM_WARN_SATURATED = 32,   /**< the probability's gradient vanishes; explain the logit */
     GCAM_WARN_LEAK = 64,        /**< a share of the score was dropped where a denominator is zero */
-    GCAM_WARN_AMBIGUOUS = 128   /**< the layer has no single strongest pattern; another map is as good */
+    GCAM_WARN_AMBIGUOUS = 128,  /**< the layer has no single strongest pattern; another map is as good */
+    GCAM_WARN_BLANK = 256       /**< the input is the same everywhere */
 } gcam_warning;
 /** Sum of gcam_warning values. */
 GCAM_API unsigned gcam_explanation_warnings(const gcam_explanation *e);

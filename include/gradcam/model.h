@@ -109,6 +109,11 @@ GCAM_API gcam_status gcam_model_find_class(const gcam_model *model, const char *
  * file name. Borrowed until the model is freed. */
 GCAM_API const char *gcam_model_metadata(const gcam_model *model, const char *key);
 
+/** SHA-256, as 64 hex digits and a zero, of the checkpoint that the model came from: what a model file says of it, or else that of the file or
+ * buffer itself, which is read for it (about half a second a gigabyte where the processor has instructions for it, five times that where
+ * not). Errors: NOT_FOUND (a model of no file), IO, ARGUMENT. */
+GCAM_API gcam_status gcam_model_sha256(const gcam_model *model, char hex[65]);
+
 /** The graph as readable text, one line a layer; free with gcam_text_free(). */
 GCAM_API gcam_status gcam_network_to_text(char **out, const gcam_network *network);
 /** Makes a network from such text (which people may write by hand) and weights. Errors name the line. */

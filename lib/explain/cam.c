@@ -51,6 +51,23 @@ static gcam__part part_of(const gcam__task *task) {
     return captum && method->part == GCAM__PART_POSITIVE ? GCAM__PART_ALL : method->part;
 }
 
+static int nothing_negative(const float *values, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        if (values[i] < 0) return 0;
+    }
+    return 1;
+}
+
+/* The tail equivalences of METHODS 9: the id of the cheaper method that this one equals here, or NULL. */
+static const char *equal_method(const gcam__task *task) {
+    const gcam__method *method = task->e->method;
+    int64_t count = task->layer->k * task->layer->h * task->layer->w;
+    if (method->equals_cam && gcam__tail_weights(task->study, task->layer, NULL)) return "cam";
+    if (method->map == gcam__layercam_map && nothing_negative(task->gradient, count)) return "hirescam";
+    int weighs = task->e->weights && method->map != gcam__gradcam_map && method->map != gcam__cam_map;
+    return weighs && task->layer->k == 1 ? "gradcam" : NULL;
+}
+
 static void note(const gcam__task *task, const double *s, int64_t cells) {
     const gcam__method *method = task->e->method;
     double highest = s[0], lowest = s[0];
@@ -59,8 +76,8 @@ static void note(const gcam__task *task, const double *s, int64_t cells) {
     if (task->gradient && method->wants & GCAM__WANTS_GRADIENT
         && gcam__max_abs(task->gradient, task->layer->k * cells) == 0)
         task->e->warnings |= GCAM_WARN_ZERO_GRAD;
-    if (method->equals_cam && gcam__tail_weights(task->study, task->layer, NULL))
-        task->e->warnings |= GCAM_WARN_EQUIVALENT;
+    task->e->equals = equal_method(task);
+    if (task->e->equals) task->e->warnings |= GCAM_WARN_EQUIVALENT;
 }
 
 gcam_status gcam__cam_run(const gcam__task *task) {

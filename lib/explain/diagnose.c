@@ -14,11 +14,12 @@ static const struct {
     {GCAM_WARN_FLAT, "FLAT", "the map is the same everywhere, so it locates nothing"},
     {GCAM_WARN_LAYER_1X1, "LAYER_1X1",
      "the layer has a single cell, so the map cannot locate anything; choose an earlier layer"},
-    {GCAM_WARN_EQUIVALENT, "EQUIVALENT", "on this network the method equals CAM up to a constant factor"},
+    {GCAM_WARN_EQUIVALENT, "EQUIVALENT", "on this network the method equals a cheaper one up to a constant factor"},
     {GCAM_WARN_SATURATED, "SATURATED",
      "the probability is so close to 0 or 1 that its gradient vanishes; explain the logit"},
     {GCAM_WARN_LEAK, "LEAK", "a share of the score was dropped where a denominator is zero"},
     {GCAM_WARN_AMBIGUOUS, "AMBIGUOUS", "the layer has no single strongest pattern, so another map would be as good"},
+    {GCAM_WARN_BLANK, "BLANK", "the input is the same everywhere, so the map shows the network's borders and biases"},
 };
 
 enum { WARNINGS = sizeof warnings / sizeof warnings[0] };

@@ -81,7 +81,18 @@ static gcam_status make_aims(gcam__study *study) {
     return GCAM_OK;
 }
 
+/* Every channel of the input is flat. */
+static int is_blank(const gcam__study *study) {
+    const int64_t *dim = study->input->shape.dim;
+    int64_t plane = dim[2] * dim[3];
+    for (int64_t c = 0; plane > 1 && c < dim[1]; c++) {
+        if (!gcam__is_flat(study->input->data + (study->image * dim[1] + c) * plane, plane)) return 0;
+    }
+    return plane > 1;
+}
+
 static gcam_status prepare(gcam__study *study, const gcam_explain_options *options) {
+    study->is_blank = is_blank(study);
     GCAM_TRY(read_options(study, options));
     GCAM_TRY(find_methods(study));
     GCAM_TRY(find_scores(study));
@@ -149,6 +160,9 @@ static gcam_status fill(const gcam__task *task) {
     GCAM_TRY(keep_target(study, e, &task->aim->target));
     e->score = task->aim->score;
     e->residual = NAN;
+    e->profile = study->options.profile;
+    e->seed = study->options.seed;
+    if (study->is_blank) e->warnings |= GCAM_WARN_BLANK;
     e->probability = task->aim->probability;
     e->geometry = study->geometry;
     if (task->layer) {

@@ -58,6 +58,7 @@ typedef struct gcam__study {
     const gcam_model *model; /* NULL for a bare network */
     const gcam_tensor *input;
     int64_t image; /* which of the batch */
+    int is_blank;  /* the input has one colour */
     gcam_geometry geometry;
     gcam_explain_options options;
     const gcam__method **methods;
@@ -109,6 +110,9 @@ struct gcam_explanation {
     float *weights;
     size_t weight_count;
     double score, probability, residual;
+    gcam_profile profile;
+    uint64_t seed;
+    const char *equals; /* id of the cheaper method that this one equals here; NULL: none */
     gcam_geometry geometry;
     unsigned warnings;
 };

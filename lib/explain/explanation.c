@@ -49,6 +49,18 @@ const char *gcam_explanation_target_text(const gcam_explanation *e) {
     return e->target_text;
 }
 
+gcam_profile gcam_explanation_profile(const gcam_explanation *e) {
+    return e->profile;
+}
+
+uint64_t gcam_explanation_seed(const gcam_explanation *e) {
+    return e->seed;
+}
+
+const char *gcam_explanation_equivalent(const gcam_explanation *e) {
+    return e->equals;
+}
+
 int gcam_explanation_class(const gcam_explanation *e) {
     return e->target.class_index;
 }

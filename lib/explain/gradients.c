@@ -5,6 +5,7 @@
 #include "core/status.h"
 #include "explain/explain.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static gcam_status run_rule(const gcam__task *task, gcam_rule rule) {
@@ -53,6 +54,14 @@ static gcam_status multiply_by_map(const gcam__task *task, const gcam_tensor *ma
     return GCAM_OK;
 }
 
+/* The id of Guided X; NULL for none. */
+static const char *guided_sister(const char *id) {
+    char name[64];
+    if (!id) return NULL;
+    snprintf(name, sizeof name, "guided-%s", id);
+    return gcam_method_find(name)->id;
+}
+
 gcam_status gcam__guided_cam_run(const gcam__task *task) {
     gcam_explanation *e = task->e;
     gcam_explanation map = {0};
@@ -63,6 +72,7 @@ gcam_status gcam__guided_cam_run(const gcam__task *task) {
     gcam_status status = map.method->run(&inner);
     if (status == GCAM_OK) status = multiply_by_map(task, map.raw);
     e->warnings |= map.warnings;
+    e->equals = guided_sister(map.equals);
     e->weights = map.weights;
     e->weight_count = map.weight_count;
     gcam_tensor_free(map.raw);

@@ -144,6 +144,13 @@ static const struct {
     {"torchcam", GCAM_PROFILE_TORCHCAM},    {"lua", GCAM_PROFILE_LUA},
 };
 
+const char *gcam_profile_name(gcam_profile profile) {
+    for (size_t i = 0; i < sizeof profiles / sizeof profiles[0]; i++) {
+        if (profiles[i].profile == profile) return profiles[i].name;
+    }
+    return "?";
+}
+
 gcam_status gcam_profile_find(gcam_profile *out, const char *name) {
     *out = GCAM_PROFILE_PAPER;
     for (size_t i = 0; name && i < sizeof profiles / sizeof profiles[0]; i++) {

@@ -6,6 +6,8 @@
 
 /* The hash of `size` bytes as 64 lower-case hex digits and a zero. */
 void gcam__sha256(const void *data, size_t size, char hex[65]);
+/* The same without the processor's own instructions for it. */
+void gcam__sha256_plain(const void *data, size_t size, char hex[65]);
 /* The same of a file. Errors: IO, FORMAT (empty), LIMIT. */
 gcam_status gcam__file_sha256(const char *path, char hex[65]);
 /* The eight hex digits before the first dot of a file's name that follow a hyphen ("vgg16-397923af.pth"): 1 and the digits in lower

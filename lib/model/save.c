@@ -71,30 +71,38 @@ static gcam_status keep_metadata(contents *c, const gcam_model *model) {
     return GCAM_OK;
 }
 
-/* SHA-256 of the checkpoint: of this model's own file, or what that file says of the one it was converted from. */
-static gcam_status find_sha256(contents *c, const gcam_model *model, const char **hex) {
-    *hex = gcam_model_metadata(model, GCAM__KEY_SHA256);
-    if (*hex != NULL) return GCAM_OK;
-    if (model->path != NULL)
-        GCAM_TRY(gcam__file_sha256(model->path, c->sha256));
-    else if (model->data != NULL)
-        gcam__sha256(model->data, model->size, c->sha256);
-    *hex = c->sha256;
+gcam_status gcam_model_sha256(const gcam_model *model, char hex[65]) {
+    if (model == NULL || hex == NULL) return gcam__fail(GCAM_ERR_ARGUMENT, "model", "there is no model to hash");
+    const char *known = gcam_model_metadata(model, GCAM__KEY_SHA256);
+    hex[0] = 0;
+    if (known != NULL && strlen(known) == 64) {
+        memcpy(hex, known, 65);
+        return GCAM_OK;
+    }
+    if (model->path != NULL) return gcam__file_sha256(model->path, hex);
+    if (model->data == NULL)
+        return gcam__fail(GCAM_ERR_NOT_FOUND, "model", "the model came from no file, so it has no SHA-256");
+    gcam__sha256(model->data, model->size, hex);
     return GCAM_OK;
 }
 
+/* SHA-256 of the checkpoint, "" where the model came from no file. */
+static gcam_status find_sha256(contents *c, const gcam_model *model) {
+    gcam_status status = gcam_model_sha256(model, c->sha256);
+    return status == GCAM_ERR_NOT_FOUND ? GCAM_OK : status;
+}
+
 static gcam_status collect_metadata(contents *c, const gcam_model *model) {
-    const char *sha256;
     GCAM_TRY(gcam_network_to_text(&c->graph, model->network));
     if (model->labels.known) gcam__labels_write(&model->labels, &c->labels);
     GCAM_TRY(c->labels.status);
     gcam__preprocess_write(&model->preprocess, &c->preprocess);
     GCAM_TRY(c->preprocess.status);
-    GCAM_TRY(find_sha256(c, model, &sha256));
+    GCAM_TRY(find_sha256(c, model));
     GCAM_TRY(add(c, GCAM__KEY_FORMAT, GCAM__FORMAT));
     GCAM_TRY(add(c, GCAM__KEY_ARCH, model->arch));
     GCAM_TRY(add(c, GCAM__KEY_SOURCE, gcam_model_metadata(model, GCAM__KEY_SOURCE)));
-    GCAM_TRY(add(c, GCAM__KEY_SHA256, sha256));
+    GCAM_TRY(add(c, GCAM__KEY_SHA256, c->sha256));
     GCAM_TRY(keep_metadata(c, model));
     GCAM_TRY(add(c, GCAM__KEY_PREPROCESS, c->preprocess.data));
     GCAM_TRY(add(c, GCAM__KEY_LABELS, c->labels.data));

@@ -43,17 +43,6 @@ static gcam_render_options render_options(const settings *s) {
         .struct_size = sizeof(gcam_render_options), .colormap = s->colormap, .alpha = s->alpha};
 }
 
-/* Says in the file what the picture shows. */
-static gcam_status save_picture(const gcam_image *picture, const char *path, const gcam_explanation *e) {
-    char title[320], software[64];
-    const char *layer = gcam_explanation_layer(e);
-    snprintf(title, sizeof title, "%s of class %d (%s)%s%s", gcam_explanation_method(e)->title,
-             gcam_explanation_class(e), gcam_explanation_label(e), layer ? " at layer " : "", layer ? layer : "");
-    snprintf(software, sizeof software, "gradcam %s", gcam_version());
-    gcam_metadata text[] = {{"Title", title}, {"Software", software}};
-    return gcam_image_save_with_text(picture, path, text, sizeof text / sizeof *text);
-}
-
 /* Lines of 1/160 of the longer side around the box: white with a black rim, so that they show on any photo. */
 static void draw_box(gcam_image *picture, const gcam_box *box) {
     int longer = picture->width > picture->height ? picture->width : picture->height;
@@ -76,23 +65,24 @@ static gcam_status show(const gcam_image *picture, const gcam_explanation *e) {
     return show_picture(picture) ? gcam_last_error()->status : GCAM_OK;
 }
 
-static int make_overlay(record *r, size_t i, const settings *s, const char *name) {
+static int make_overlay(record *r, size_t i, engine *e, const settings *s, const char *name) {
     gcam_render_options options = render_options(s);
-    const gcam_explanation *e = r->explanations[i];
-    int with_box = s->subcommand->bit == LOCALIZE, wanted = (s->save & SAVE_PNG) != 0;
+    const gcam_explanation *why = r->explanations[i];
+    int with_box = s->subcommand->bit == LOCALIZE, wanted = (s->save & SAVE_PNG) != 0, code = EXIT_DONE;
     gcam_image *picture = NULL;
     gcam_box box;
     if (!wanted && !s->show) return EXIT_DONE;
-    gcam_status status = gcam_render_overlay(&picture, r->photo, e, &options);
-    if (!status && with_box) status = gcam_explanation_box(e, s->threshold, &box, NULL);
+    gcam_status status = gcam_render_overlay(&picture, r->photo, why, &options);
+    if (!status && with_box) status = gcam_explanation_box(why, s->threshold, &box, NULL);
     if (!status && with_box) draw_box(picture, &box);
     if (!status && wanted) {
         r->files[i][FILE_PNG] = result_path(s, r->path, "%s%s.png", name, with_box ? ".box" : "");
-        status = r->files[i][FILE_PNG] ? save_picture(picture, r->files[i][FILE_PNG], e) : GCAM_ERR_NOMEM;
+        code = r->files[i][FILE_PNG] ? save_with_evidence(r, r->files[i][FILE_PNG], picture, i, 1, e, s)
+                                     : record_fail_with(r, "out of memory");
     }
-    if (!status && s->show) status = show(picture, e);
+    if (!status && code == EXIT_DONE && s->show) status = show(picture, why);
     gcam_image_free(picture);
-    return status ? record_fail(r) : EXIT_DONE;
+    return status ? record_fail(r) : code;
 }
 
 static int save_array(record *r, char **path, const gcam_tensor *tensor) {
@@ -115,15 +105,15 @@ static int save_arrays(record *r, size_t i, const settings *s, const char *name)
     return code;
 }
 
-static int save_sheet(record *r, const settings *s) {
+static int save_sheet(record *r, engine *e, const settings *s) {
     gcam_render_options options = render_options(s);
     gcam_image *sheet = NULL;
     r->sheet = result_path(s, r->path, "sheet.png");
     if (!r->sheet) return record_fail_with(r, "out of memory");
     gcam_status status = gcam_render_sheet(&sheet, r->photo, r->explanations, r->count, &options);
-    if (!status) status = gcam_image_save(sheet, r->sheet);
+    int code = status ? record_fail(r) : save_with_evidence(r, r->sheet, sheet, 0, r->count, e, s);
     gcam_image_free(sheet);
-    return status ? record_fail(r) : EXIT_DONE;
+    return code;
 }
 
 static int explain(record *r, engine *e, const settings *s, void *context) {
@@ -132,10 +122,10 @@ static int explain(record *r, engine *e, const settings *s, void *context) {
     for (size_t i = 0; i < r->count && code == EXIT_DONE; i++) {
         char name[400];
         result_name(s, r->explanations[i], name, sizeof name);
-        code = make_overlay(r, i, s, name);
+        code = make_overlay(r, i, e, s, name);
         if (code == EXIT_DONE) code = save_arrays(r, i, s, name);
     }
-    if (code == EXIT_DONE && s->save & SAVE_SHEET) code = save_sheet(r, s);
+    if (code == EXIT_DONE && s->save & SAVE_SHEET) code = save_sheet(r, e, s);
     r->seconds.render = seconds_now() - start;
     return code;
 }
@@ -153,10 +143,23 @@ static void print_own_warnings(const gcam_explanation *e) {
     print_warnings(gcam_explanation_warnings(e) & ~(unsigned)GCAM_WARN_EQUIVALENT, 6);
 }
 
-static void print_common_warnings(const record *r) {
-    unsigned all = 0;
-    for (size_t i = 0; i < r->count; i++) all |= gcam_explanation_warnings(r->explanations[i]);
-    print_warnings(all & GCAM_WARN_EQUIVALENT, 2);
+/* Has an explanation before `i` said it already? */
+static int said_before(const record *r, size_t i) {
+    for (size_t k = 0; k < i; k++) {
+        if (gcam_explanation_equivalent(r->explanations[k])
+            && gcam_explanation_method(r->explanations[k]) == gcam_explanation_method(r->explanations[i]))
+            return 1;
+    }
+    return 0;
+}
+
+static void print_equivalents(const record *r) {
+    for (size_t i = 0; i < r->count; i++) {
+        const char *id = gcam_explanation_equivalent(r->explanations[i]);
+        if (id && !said_before(r, i))
+            printf("  note: %s equals %s here, up to a constant factor\n",
+                   gcam_explanation_method(r->explanations[i])->title, gcam_method_find(id)->title);
+    }
 }
 
 static void print(const record *r, const settings *s) {
@@ -172,7 +175,7 @@ static void print(const record *r, const settings *s) {
         }
         print_own_warnings(e);
     }
-    print_common_warnings(r);
+    print_equivalents(r);
     if (r->sheet) printf("  all on one sheet\n      %s\n", r->sheet);
 }
 

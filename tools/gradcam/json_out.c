@@ -65,7 +65,7 @@ static void open_bracket(json_out *j, const char *key, const char *brackets, int
     if (j->depth == JSON_DEPTH) abort(); /* a mistake in the command, not in its input */
     j->closing[j->depth] = brackets[1];
     j->filled[j->depth] = 0;
-    j->flat[j->depth] = flat;
+    j->flat[j->depth] = flat || j->compact;
     j->depth++;
 }
 

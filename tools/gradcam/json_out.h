@@ -9,6 +9,7 @@ enum { JSON_DEPTH = 16 };
 
 typedef struct json_out {
     FILE *file;
+    int compact; /* all on one line */
     int depth;
     int filled[JSON_DEPTH]; /* something stands at this depth already */
     int flat[JSON_DEPTH];   /* on one line */

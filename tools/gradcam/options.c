@@ -224,6 +224,8 @@ static const option_row table[] = {
     {"dtype", 0, "TYPE", CONVERT | TRAIN, PARSED, 0, 0, 0, parse_dtype, "f32, f16 or bf16 (default f32)"},
     {"threads", 't', "N", ALL, INTEGER, AT(threads), 1, 4096, NULL,
      "processors to use (default: all that are allowed)"},
+    {"sha256", 0, NULL, WITH_PHOTOS, FLAG, AT(sha256), 0, 0, NULL,
+     "hash the checkpoint for the evidence even if it is larger than 32 MB and does not say its SHA-256 itself"},
     {"json", 0, NULL, ALL, FLAG, AT(json), 0, 0, NULL, "one JSON object on standard output"},
     {"quiet", 'q', NULL, ALL, FLAG, AT(quiet), 0, 0, NULL, "no listing and no progress, only errors"},
     {"help", 'h', NULL, ALL, FLAG, 0, 0, 0, NULL, "this text"},

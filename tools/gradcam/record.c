@@ -57,17 +57,6 @@ static void print_error(const record *r) {
 
 /* ---- as JSON ------------------------------------------------------------------------------------------------------------ */
 
-static void json_range(json_out *j, const gcam_tensor *raw) {
-    int64_t count = gcam_shape_count(&raw->shape);
-    float least = count > 0 ? raw->data[0] : 0, most = least;
-    for (int64_t i = 1; i < count; i++) {
-        if (raw->data[i] < least) least = raw->data[i];
-        if (raw->data[i] > most) most = raw->data[i];
-    }
-    json_float(j, "raw_min", least);
-    json_float(j, "raw_max", most);
-}
-
 static void json_box(json_out *j, const gcam_explanation *e, double threshold) {
     gcam_box box = {0};
     if (gcam_explanation_box(e, threshold, &box, NULL)) {
@@ -82,31 +71,16 @@ static void json_box(json_out *j, const gcam_explanation *e, double threshold) {
     json_end(j);
 }
 
-static void json_warnings(json_out *j, unsigned warnings) {
-    json_row(j, "warnings");
-    for (unsigned bit = 1; bit && bit <= warnings; bit <<= 1) {
-        if (warnings & bit) json_text(j, NULL, gcam_warning_name((gcam_warning)bit));
-    }
-    json_end(j);
-}
-
-static void json_explanation(json_out *j, const record *r, size_t index) {
+static void json_explanation(json_out *j, const record *r, size_t index, const settings *s) {
     const gcam_explanation *e = r->explanations[index];
     json_object(j, NULL);
-    json_text(j, "method", gcam_explanation_method(e)->id);
-    json_integer(j, "class", gcam_explanation_class(e));
-    json_text(j, "label", gcam_explanation_label(e));
-    json_text(j, "layer", gcam_explanation_layer(e));
-    json_text(j, "target", gcam_explanation_target_text(e));
-    json_float(j, "score", (float)gcam_explanation_score(e));
-    json_range(j, gcam_explanation_raw(e));
+    json_evidence(j, e, s);
     json_box(j, e, r->threshold);
     json_row(j, "files");
     for (int k = 0; r->files && k < FILES; k++) {
         if (r->files[index][k]) json_text(j, NULL, r->files[index][k]);
     }
     json_end(j);
-    json_warnings(j, gcam_explanation_warnings(e));
     json_end(j);
 }
 
@@ -147,7 +121,7 @@ static void json_found(json_out *j, const record *r, const engine *e, const sett
     json_top(j, r);
     if (s->subcommand->bit != CLASSIFY) {
         json_array(j, "explanations");
-        for (size_t i = 0; i < r->count; i++) json_explanation(j, r, i);
+        for (size_t i = 0; i < r->count; i++) json_explanation(j, r, i, s);
         json_end(j);
         if (r->sheet) json_text(j, "sheet", r->sheet);
     }
@@ -161,15 +135,6 @@ static void json_record(json_out *j, const record *r, const engine *e, const set
         json_text(j, "error", r->error);
     else
         json_found(j, r, e, s);
-    json_end(j);
-}
-
-static void json_model(json_out *j, const engine *e, const settings *s) {
-    json_object(j, "model");
-    json_text(j, "file", engine_model_name(s));
-    json_text(j, "arch", gcam_model_arch(e->model));
-    json_integer(j, "classes", gcam_model_class_count(e->model));
-    json_text(j, "layer", engine_layer(e));
     json_end(j);
 }
 

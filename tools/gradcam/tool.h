@@ -58,7 +58,7 @@ typedef struct settings {
     double lr, weight_decay, warm_up, cool_down, hold_out; /* negative: the library's own */
     const char *license;
     size_t max_memory;
-    int show, no_exif, quiet, json;
+    int show, no_exif, quiet, json, sha256;
 } settings;
 
 /* ---- subcommands ------------------------------------------------------------------------------------------------------ */
@@ -116,6 +116,8 @@ typedef struct engine {
     size_t label_count;
     gcam_preprocess preprocess;
     double forward_ended; /* when the last forward pass reached the output */
+    char sha256[65];      /* see engine_sha256() */
+    int sha256_known;
 } engine;
 
 /* All three return an exit code, having said what was wrong; engine_close() follows in any case. */
@@ -222,6 +224,20 @@ int each_photo(engine *e, const settings *s, photo_fn work, print_fn print, void
 
 /* The line of the best classes under a photo's name. */
 void print_top(const record *r, int count);
+
+/* ---- evidence: what an explanation says of itself ---------------------------------------------------------------------- */
+
+struct json_out;
+
+/* SHA-256 of the checkpoint, found once; NULL where there is none, or where the file is so large that it is left out without --sha256. */
+const char *engine_sha256(engine *e, const settings *s);
+/* Members of the object that stands for one explanation. */
+void json_evidence(struct json_out *j, const gcam_explanation *e, const settings *s);
+/* The object "model". */
+void json_model(struct json_out *j, engine *e, const settings *s);
+/* Writes a picture with the evidence of explanations first .. first + count - 1 in its text chunks. An exit code. */
+int save_with_evidence(record *r, const char *path, const gcam_image *picture, size_t first, size_t count, engine *e,
+                       const settings *s);
 
 /* ---- files that are written -------------------------------------------------------------------------------------------- */
 
