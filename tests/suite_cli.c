@@ -118,6 +118,11 @@ static const mistake mistakes[] = {
     {"$G explain $D/shapes.png -m $M --size 0x9", 2, "\"0x9\" is not a height and a width"},
     {"$G explain $D/shapes.png -m $M --max-memory lots", 2, "\"lots\" is not an amount such as 500M or 2G"},
     {"$G explain $D/shapes.png -m $M --show --json", 2, "--show and --json both want standard output"},
+    {"$G localize $D/shapes.png -m $M --threshold half", 2,
+     "\"half\" is not a share above 0 and up to 1, a percentile"},
+    {"$G localize $D/shapes.png -m $M --threshold p100", 2, "\"p100\" is not a share"},
+    {"$G localize $D/shapes.png -m $M --threshold 1.5", 2, "\"1.5\" is not a share"},
+    {"$G localize $D/shapes.png -m $M --connect 6", 2, "\"6\" is not 4 (sides) or 8 (sides and corners)"},
     {"$G explain $D/a.png $D/b/a.jpg -m $M", 2, "would both be written as a.*"},
     {"$G convert $M", 2, "convert needs exactly 2 file names"},
     {"$G convert $M $D/o.safetensors --dtype f8", 2, "\"f8\" is not one of f32, f16, bf16"},
@@ -208,6 +213,46 @@ START_TEST(maps_lie_on_the_drawn_shapes) {
     }
     ck_assert(exists("shapes.0.gradcam.box.png") && exists("shapes.1.gradcam.box.png"));
     process_free(&r);
+}
+END_TEST
+
+/* Both parts of "not level stripes": the disc and the upright stripes, found apart, with outlines that lie on them. */
+START_TEST(all_parts_are_found) {
+    process_result r = shell(
+                       "$G localize $D/shapes.png -m $M --class level --method counterfactual --threshold otsu --all "
+                       "--outline -o $D/parts --json"),
+                   one = shell(
+                       "$G localize $D/shapes.png -m $M --class level --method counterfactual -o $D/parts --threshold "
+                       "p60 --connect 4"),
+                   all =
+                       shell("$G localize $D/shapes.png -m $M --class level --method counterfactual -o $D/parts --all");
+    ck_assert_msg(r.exit_code == 0 && json_is_valid(r.out), "%s%s", r.out, r.err);
+    const double centres[2][2] = {{DISC_X, DISC_Y},
+                                  {(STRIPES_LEFT + STRIPES_RIGHT) / 2.0, (STRIPES_TOP + STRIPES_BOTTOM) / 2.0}};
+    int seen[2] = {0, 0};
+    for (int i = 0; i < 2; i++) {
+        double box[4];
+        char path[80];
+        for (int k = 0; k < 4; k++) {
+            snprintf(path, sizeof path, "photos.0.explanations.0.segments.%d.box.%d", i, k);
+            box[k] = json_number_at(r.out, path);
+        }
+        snprintf(path, sizeof path, "photos.0.explanations.0.segments.%d.outline.0.1", i);
+        ck_assert_double_eq_tol(json_number_at(r.out, path), box[1], 1.01); /* it begins at the top */
+        for (int c = 0; c < 2; c++) {
+            seen[c] +=
+                box[0] < centres[c][0] && centres[c][0] < box[2] && box[1] < centres[c][1] && centres[c][1] < box[3];
+        }
+    }
+    ck_assert(seen[0] == 1 && seen[1] == 1);
+    ck_assert_ptr_null(json_find(r.out, "photos.0.explanations.0.segments.2", NULL));
+    ck_assert(exists("parts/shapes.2.counterfactual.box.png"));
+    expect_contains(one.out, "level stripes (2): left ", "localize");
+    expect_contains(all.out, "level stripes (2):\n    left ", "localize --all");
+    expect_contains(all.out, " % of the map, ", "localize --all");
+    process_free(&r);
+    process_free(&one);
+    process_free(&all);
 }
 END_TEST
 
@@ -458,6 +503,7 @@ Suite *cli_suite(void) {
     tcase_add_test(tcase, explain_writes_png_and_sheet_by_default);
     tcase_add_test(tcase, arrays_hold_raw_maps_and_display_maps);
     tcase_add_test(tcase, maps_lie_on_the_drawn_shapes);
+    tcase_add_test(tcase, all_parts_are_found);
     tcase_add_test(tcase, a_bad_photo_does_not_stop_the_others);
     tcase_add_test(tcase, a_full_disk_leaves_nothing_behind);
     tcase_add_test(tcase, several_layers_have_their_names_in_the_files);

@@ -43,22 +43,6 @@ static gcam_render_options render_options(const settings *s) {
         .struct_size = sizeof(gcam_render_options), .colormap = s->colormap, .alpha = s->alpha};
 }
 
-/* Lines of 1/160 of the longer side around the box: white with a black rim, so that they show on any photo. */
-static void draw_box(gcam_image *picture, const gcam_box *box) {
-    int longer = picture->width > picture->height ? picture->width : picture->height;
-    int line = longer / 160 > 1 ? longer / 160 : 1, rim = 2 * line;
-    for (int y = box->y0; y < box->y1; y++) {
-        for (int x = box->x0; x < box->x1; x++) {
-            int left = x - box->x0, right = box->x1 - 1 - x, top = y - box->y0, bottom = box->y1 - 1 - y;
-            int sideways = left < right ? left : right, upright = top < bottom ? top : bottom;
-            int depth = sideways < upright ? sideways : upright;
-            if (depth < rim)
-                memset(picture->pixels + 3 * ((size_t)y * (size_t)picture->width + (size_t)x), depth < line ? 255 : 0,
-                       3);
-        }
-    }
-}
-
 static gcam_status show(const gcam_image *picture, const gcam_explanation *e) {
     progress_clear();
     printf("%s for %s (%d)\n", gcam_explanation_method(e)->title, gcam_explanation_label(e), gcam_explanation_class(e));
@@ -70,11 +54,9 @@ static int make_overlay(record *r, size_t i, engine *e, const settings *s, const
     const gcam_explanation *why = r->explanations[i];
     int with_box = s->subcommand->bit == LOCALIZE, wanted = (s->save & SAVE_PNG) != 0, code = EXIT_DONE;
     gcam_image *picture = NULL;
-    gcam_box box;
     if (!wanted && !s->show) return EXIT_DONE;
     gcam_status status = gcam_render_overlay(&picture, r->photo, why, &options);
-    if (!status && with_box) status = gcam_explanation_box(why, s->threshold, &box, NULL);
-    if (!status && with_box) draw_box(picture, &box);
+    if (!status && with_box) status = draw_segments(picture, why, s);
     if (!status && wanted) {
         r->files[i][FILE_PNG] = result_path(s, r->path, "%s%s.png", name, with_box ? ".box" : "");
         code = r->files[i][FILE_PNG] ? save_with_evidence(r, r->files[i][FILE_PNG], picture, i, 1, e, s)
@@ -182,15 +164,9 @@ static void print(const record *r, const settings *s) {
 static void print_boxes(const record *r, const settings *s) {
     print_top(r, 3);
     for (size_t i = 0; i < r->count; i++) {
-        const gcam_explanation *e = r->explanations[i];
-        gcam_box box = {0};
-        int fallback = 0;
-        if (gcam_explanation_box(e, s->threshold, &box, &fallback)) continue;
-        printf("  %s (%d): left %d, top %d, right %d, bottom %d%s\n", gcam_explanation_label(e),
-               gcam_explanation_class(e), box.x0, box.y0, box.x1, box.y1,
-               fallback ? " (the map is flat, so this is the whole photo)" : "");
+        print_segments(r->explanations[i], s);
         if (r->files[i][FILE_PNG]) printf("      %s\n", r->files[i][FILE_PNG]);
-        print_own_warnings(e);
+        print_own_warnings(r->explanations[i]);
     }
 }
 

@@ -24,10 +24,11 @@ static const subcommand subcommands[] = {
     {"localize", LOCALIZE, "PHOTO... [-m MODEL] [options]", "a box around what speaks for the class",
      "The box of the largest connected part of the map at or above a share of its maximum, in photo pixels: left, "
      "top,\n"
-     "right and bottom (exclusive). Writes STEM.CLASS.METHOD.box.png.\n"
+     "right and bottom (exclusive). Writes STEM.CLASS.METHOD.box.png. --threshold cuts in other ways, --all takes all "
+     "parts.\n"
      "\n"
      "  gradcam localize dog.jpg -m vgg16.pth --class boxer\n"
-     "  gradcam localize *.jpg -m model.safetensors --threshold 0.3 --json\n",
+     "  gradcam localize *.jpg -m model.safetensors --threshold otsu --all --outline --json\n",
      1, -1, run_localize},
     {"convert", CONVERT, "IN OUT [options]", "a checkpoint to a self-contained model file",
      "OUT is a safetensors file with weights, network, labels and preprocessing; every gradcam command takes it.\n"

@@ -21,7 +21,7 @@ int record_fail(record *r) {
 
 int record_load(record *r, const settings *s, const char *path) {
     gcam_image_options options = {.struct_size = sizeof options, .ignore_exif = s->no_exif};
-    *r = (record){.path = path, .threshold = s->threshold};
+    *r = (record){.path = path};
     double start = seconds_now();
     if (gcam_image_load_with(&r->photo, path, &options)) return record_fail(r);
     r->seconds.load = seconds_now() - start;
@@ -57,25 +57,11 @@ static void print_error(const record *r) {
 
 /* ---- as JSON ------------------------------------------------------------------------------------------------------------ */
 
-static void json_box(json_out *j, const gcam_explanation *e, double threshold) {
-    gcam_box box = {0};
-    if (gcam_explanation_box(e, threshold, &box, NULL)) {
-        json_text(j, "box", NULL);
-        return;
-    }
-    json_row(j, "box");
-    json_integer(j, NULL, box.x0);
-    json_integer(j, NULL, box.y0);
-    json_integer(j, NULL, box.x1);
-    json_integer(j, NULL, box.y1);
-    json_end(j);
-}
-
 static void json_explanation(json_out *j, const record *r, size_t index, const settings *s) {
     const gcam_explanation *e = r->explanations[index];
     json_object(j, NULL);
     json_evidence(j, e, s);
-    json_box(j, e, r->threshold);
+    json_segments(j, e, s);
     json_row(j, "files");
     for (int k = 0; r->files && k < FILES; k++) {
         if (r->files[index][k]) json_text(j, NULL, r->files[index][k]);

@@ -46,8 +46,8 @@ typedef struct settings {
     unsigned save;
     gcam_profile profile;
     gcam_dtype dtype;
-    gcam_kernels kernels;           /* from the environment, GCAM_KERNELS */
-    double alpha, threshold, noise; /* noise as the library takes it: 0 the method's own, negative none */
+    gcam_kernels kernels; /* from the environment, GCAM_KERNELS */
+    double alpha, noise;  /* noise as the library takes it: 0 the method's own, negative none */
     gcam_baseline baseline;
     gcam_quadrature quadrature;
     const char *rule;
@@ -58,6 +58,9 @@ typedef struct settings {
     double lr, weight_decay, warm_up, cool_down, hold_out; /* negative: the library's own */
     const char *license;
     size_t max_memory;
+    gcam_localize_options localize;
+    double least_area; /* of segments with --all */
+    int all, outline;
     int show, no_exif, quiet, json, sha256;
 } settings;
 
@@ -202,7 +205,6 @@ typedef struct record {
     size_t count;
     char *(*files)[FILES]; /* `count` rows */
     char *sheet;
-    double threshold; /* of the boxes */
     timing seconds;
     char error[512]; /* empty: all went well */
 } record;
@@ -238,6 +240,16 @@ void json_model(struct json_out *j, engine *e, const settings *s);
 /* Writes a picture with the evidence of explanations first .. first + count - 1 in its text chunks. An exit code. */
 int save_with_evidence(record *r, const char *path, const gcam_image *picture, size_t first, size_t count, engine *e,
                        const settings *s);
+
+/* ---- localising: what of a map is inside ---------------------------------------------------------------------------------- */
+
+/* Values of --threshold and --connect; exit codes. */
+int parse_threshold(settings *s, const char *value);
+int parse_connect(settings *s, const char *value);
+/* Draws, prints, and writes as members of an object the segments that the command line asks for. */
+gcam_status draw_segments(gcam_image *picture, const gcam_explanation *e, const settings *s);
+void print_segments(const gcam_explanation *e, const settings *s);
+void json_segments(struct json_out *j, const gcam_explanation *e, const settings *s);
 
 /* ---- files that are written -------------------------------------------------------------------------------------------- */
 
