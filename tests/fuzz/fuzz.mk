@@ -27,13 +27,17 @@ $(FUZZ_BUILD)/replay: $(REPLAY_OBJECTS) $(STATIC)
 	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $(REPLAY_OBJECTS) $(STATIC) $(LIBS)
 
 # ---- libFuzzer --------------------------------------------------------------------------------------------------------------
-FUZZ_SOURCES := $(wildcard lib/core/*.c lib/io/*.c) $(FUZZ_SUPPORT:%=tests/support/%.c)
+FUZZ_SOURCES := $(LIB_SOURCES) $(FUZZ_SUPPORT:%=tests/support/%.c)
 FUZZ_OBJECTS := $(FUZZ_SOURCES:%.c=$(FUZZ_BUILD)/obj/%.o)
+$(FUZZ_BUILD)/obj/lib/kernels/%_avx2.o: ARCH_FLAGS := -mavx2 -mfma -mf16c
+$(FUZZ_BUILD)/obj/lib/kernels/%_avx512.o: ARCH_FLAGS := -mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx2 -mfma -mf16c
 $(FUZZ_BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CLANG,$<)
-	$(Q)$(FUZZ_CC) $(CPPFLAGS) $(STB_CFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -Itests -c -o $@ $<
-$(FUZZ_BUILD)/bin/%: $(FUZZ_BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_OBJECTS)
+	$(Q)$(FUZZ_CC) $(CPPFLAGS) $(STB_CFLAGS) $(FUZZ_CFLAGS) $(ARCH_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -Itests -c -o $@ $<
+$(FUZZ_BUILD)/readers.a: $(FUZZ_OBJECTS)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(FUZZ_BUILD)/bin/%: $(FUZZ_BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_BUILD)/readers.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
@@ -41,6 +45,6 @@ $(FUZZ_BUILD)/bin/%: $(FUZZ_BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_OBJECTS)
 
 .PHONY: fuzz
 fuzz: $(FUZZ_BUILD)/replay $(FUZZ:%=$(FUZZ_BUILD)/bin/%)
-	@sh tests/fuzz/fuzz.sh $(FUZZ_BUILD) $(FUZZ_SECONDS) $(FUZZ)
+	@ONNX_TESTDATA=$(ONNX_TESTDATA) sh tests/fuzz/fuzz.sh $(FUZZ_BUILD) $(FUZZ_SECONDS) $(FUZZ)
 
 -include $(FUZZ_OBJECTS:.o=.d) $(FUZZ_TEST_OBJECTS:.o=.d) $(BUILD)/obj/tests/fuzz/replay_main.d

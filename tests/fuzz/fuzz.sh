@@ -7,6 +7,12 @@ build=$1
 seconds=$2
 shift 2
 "$build/replay" seeds "$build/seeds"
+if [ -d "${ONNX_TESTDATA:-}/node" ]; then
+    for model in "$ONNX_TESTDATA"/*/*/model.onnx; do
+        seed=$(basename "$(dirname "$model")")
+        for target in onnx onnx_graph; do cp "$model" "$build/seeds/$target/$seed"; done
+    done
+fi
 failed=0
 for target in "$@"; do
     corpus=$build/corpus/$target

@@ -4,6 +4,7 @@
  * (a weight), all floats but the first become constants too. A model without float inputs is reckoned at import altogether. */
 #include "conformance/conformance.h"
 #include "core/arena.h"
+#include "io/tensor_table.h"
 #include "model/onnx/import.h"
 
 #include "gradcam.h"
@@ -108,7 +109,8 @@ static int same_value(double x, double y, double relative, double absolute) {
 }
 
 /* The suite's own tolerance is rtol 1e-3, atol 1e-7; the tighter one is 1e-5 of the largest value. */
-static void compare(job *j, size_t index, const gcam_shape *shape, const gcam_tensor_entry *got, const float *data) {
+static void compare(job *j, size_t index, const gcam_tensor_entry *got) {
+    const gcam_shape *shape = &got->shape;
     const gcam_tensor_entry *want = &j->expected.entry[index];
     char text[300];
     if (!same_shape(shape, &want->shape)) {
@@ -125,7 +127,7 @@ static void compare(job *j, size_t index, const gcam_shape *shape, const gcam_te
         if (isfinite(y)) largest = fmax(largest, fabs(y));
     }
     for (int64_t i = 0; i < count; i++) {
-        double x = data ? (double)data[i] : gcam__onnx_number_at(got, i), y = gcam__onnx_number_at(want, i);
+        double x = gcam__onnx_number_at(got, i), y = gcam__onnx_number_at(want, i);
         if (!same_value(x, y, 1e-5, 1e-5 * largest)) j->out->is_close = 0;
         if (isfinite(x) && isfinite(y) && largest >= FLT_MIN)
             j->out->error = fmax(j->out->error, fabs(x - y) / largest);
@@ -175,13 +177,16 @@ static void judge(job *j, const gcam_network *network, const gcam_tensor_entry *
     int made = 0; /* outputs of layers so far */
     for (size_t i = 0; i < j->expected.count && j->out->verdict == PASSED; i++) {
         if (constants[i].data)
-            compare(j, i, &constants[i].shape, &constants[i], NULL);
+            compare(j, i, &constants[i]);
         else {
             const gcam_tensor *y = gcam_session_output_at(s, made++);
-            if (y)
-                compare(j, i, &y->shape, NULL, y->data);
-            else
+            if (!y) {
                 say(j, FAILED, "an output is missing");
+                continue;
+            }
+            gcam_tensor_entry got = {.name = "", .dtype = GCAM_DTYPE_F32, .shape = y->shape, .data = y->data};
+            gcam__dense_strides(&y->shape, got.stride);
+            compare(j, i, &got);
         }
     }
     gcam_session_free(s);

@@ -89,6 +89,8 @@ static gcam_status fold_constant_of_shape(gcam__importer *im) {
     int integer = value && value->type == GCAM__ONNX_TENSOR && gcam__fold_is_integer(&value->tensor);
     gcam_tensor_entry out;
     void *data;
+    if (value && value->type == GCAM__ONNX_TENSOR && gcam_shape_count(&value->tensor.shape) != 1)
+        return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "its value must be one number");
     GCAM_TRY(gcam__fold_result(im, integer, &shape, &out, &data));
     for (int64_t i = 0; value && value->type == GCAM__ONNX_TENSOR && i < gcam_shape_count(&shape); i++)
         gcam__fold_store(data, integer, i, &value->tensor, 0);
@@ -158,7 +160,7 @@ static gcam_status fold_reshape(gcam__importer *im) {
         if (shape.dim[i] == -1)
             rest = i;
         else
-            known *= shape.dim[i];
+            known = __builtin_mul_overflow(known, shape.dim[i], &known) ? 0 : known;
     }
     if (rest >= 0) shape.dim[rest] = known > 0 ? gcam_shape_count(&x->shape) / known : 0;
     return reshaped(im, x, &shape);
@@ -253,10 +255,11 @@ static gcam_status fold_slice(gcam__importer *im) {
     return gcam__onnx_set_constant(im, 0, &out);
 }
 
-/* A constant's axes in another order: its strides tell, nothing moves. */
+/* A constant's axes in another order. */
 static gcam_status fold_transpose(gcam__importer *im) {
     const gcam_tensor_entry *x = gcam__fold_input(im, 0);
-    gcam_tensor_entry out = *x;
+    gcam_tensor_entry view = *x, out;
+    void *data;
     gcam_dims order;
     int found, seen = 0;
     GCAM_TRY(gcam__onnx_attribute_ints(im, "perm", &order, &found));
@@ -266,16 +269,21 @@ static gcam_status fold_transpose(gcam__importer *im) {
         int64_t from;
         GCAM_TRY(gcam__onnx_axis(im, found ? order.value[i] : x->shape.rank - 1 - i, x->shape.rank, &from));
         seen |= 1 << from;
-        out.shape.dim[i] = x->shape.dim[from];
-        out.stride[i] = x->stride[from];
+        view.shape.dim[i] = x->shape.dim[from];
+        view.stride[i] = x->stride[from];
     }
     if (seen != (1 << x->shape.rank) - 1) return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "its order names an axis twice");
+    GCAM_TRY(gcam__onnx_new_constant(im, x->dtype, &view.shape, &out, &data));
+    gcam__tensor_entry_bytes(&view, 0, gcam_shape_count(&view.shape), data);
     return gcam__onnx_set_constant(im, 0, &out);
 }
 
 /* The numbers start, start + delta, ... before the limit. */
 static gcam_status fold_range(gcam__importer *im) {
     const gcam_tensor_entry *first = gcam__fold_input(im, 0);
+    for (size_t i = 0; i < 3; i++)
+        if (gcam_shape_count(&gcam__fold_input(im, i)->shape) != 1)
+            return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "its input %zu must be one number", i);
     double start = gcam__onnx_number_at(first, 0), limit = gcam__onnx_number_at(gcam__fold_input(im, 1), 0),
            delta = gcam__onnx_number_at(gcam__fold_input(im, 2), 0), count = ceil((limit - start) / delta);
     int integer = gcam__fold_is_integer(first);
@@ -293,20 +301,21 @@ static gcam_status fold_range(gcam__importer *im) {
     return gcam__onnx_set_constant(im, 0, &out);
 }
 
-/* Broadcast to the shape of input 1: strides of 0 repeat, nothing moves. */
+/* Broadcast to the shape of input 1. */
 static gcam_status fold_expand(gcam__importer *im) {
     const gcam_tensor_entry *x = gcam__fold_input(im, 0);
     gcam_dims dims;
+    gcam_tensor_entry out;
+    void *data;
     GCAM_TRY(gcam__onnx_constant_ints(im, 1, "shape", &dims));
-    gcam_shape to = {.rank = (int)dims.count};
+    gcam_shape shape, to = {.rank = (int)dims.count};
     memcpy(to.dim, dims.value, sizeof to.dim);
-    gcam_tensor_entry out = *x;
-    int fits = gcam__fold_broadcast(&x->shape, &to, &out.shape);
-    if (!fits || gcam_shape_count(&out.shape) > FOLD_LIMIT)
-        return gcam__onnx_fail(im, GCAM_ERR_UNSUPPORTED, "a constant cannot be expanded to this shape");
-    int shift = out.shape.rank - x->shape.rank;
-    for (int i = 0; i < out.shape.rank; i++)
-        out.stride[i] = i < shift || x->shape.dim[i - shift] != out.shape.dim[i] ? 0 : x->stride[i - shift];
+    if (!gcam__fold_broadcast(&x->shape, &to, &shape))
+        return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "a constant cannot be expanded to this shape");
+    int integer = gcam__fold_is_integer(x);
+    GCAM_TRY(gcam__fold_result(im, integer, &shape, &out, &data));
+    for (int64_t i = 0, count = gcam_shape_count(&shape); i < count; i++)
+        gcam__fold_store(data, integer, i, x, gcam__fold_index(&x->shape, &shape, i));
     return gcam__onnx_set_constant(im, 0, &out);
 }
 

@@ -15,6 +15,9 @@ void gcam__fold_store(void *data, int integer, int64_t i, const gcam_tensor_entr
 /* The shape that both broadcast to, NumPy's rule; 0 where they do not fit. */
 int gcam__fold_broadcast(const gcam_shape *a, const gcam_shape *b, gcam_shape *out);
 
+/* Which element of an operand belongs to element `i` of what it is broadcast to. */
+int64_t gcam__fold_index(const gcam_shape *operand, const gcam_shape *result, int64_t i);
+
 /* Operators element by element. `*done` 0: the node is none of them. */
 gcam_status gcam__onnx_fold_math(gcam__importer *im, int *done);
 

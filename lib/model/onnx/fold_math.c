@@ -41,8 +41,7 @@ int gcam__fold_broadcast(const gcam_shape *a, const gcam_shape *b, gcam_shape *o
     return 1;
 }
 
-/* Which element of an operand belongs to element `i` of the result. */
-static int64_t operand_index(const gcam_shape *operand, const gcam_shape *result, int64_t i) {
+int64_t gcam__fold_index(const gcam_shape *operand, const gcam_shape *result, int64_t i) {
     int64_t at = 0, step = 1;
     for (int k = result->rank - 1, j = operand->rank - 1; j >= 0; k--, j--) {
         if (operand->dim[j] != 1) at += i % result->dim[k] * step;
@@ -178,10 +177,9 @@ static gcam_status combine(gcam__importer *im, size_t row, const gcam_tensor_ent
     if (exact == int_mod && gcam__onnx_attribute_int(im, "fmod", 0)) exact = NULL;
     if (!gcam__fold_broadcast(&a->shape, &b->shape, &shape))
         return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "constants of these shapes cannot be combined");
-    if (gcam_shape_count(&shape) > INT32_MAX / 8) return gcam__onnx_fail(im, GCAM_ERR_LIMIT, "its result is too large");
     GCAM_TRY(gcam__fold_result(im, integer || truth, &shape, out, &data));
     for (int64_t i = 0; i < gcam_shape_count(&shape); i++) {
-        int64_t j = operand_index(&a->shape, &shape, i), k = operand_index(&b->shape, &shape, i);
+        int64_t j = gcam__fold_index(&a->shape, &shape, i), k = gcam__fold_index(&b->shape, &shape, i);
         if (exact) {
             int64_t value = exact(gcam__onnx_int_at(a, j), gcam__onnx_int_at(b, k));
             ((int64_t *)data)[i] = truth ? value : wrapped(a->dtype, value);
@@ -263,12 +261,11 @@ static gcam_status fold_where(gcam__importer *im) {
     int integer = gcam__fold_is_integer(x[1]);
     gcam_tensor_entry out;
     void *data;
-    if (gcam_shape_count(&shape) > INT32_MAX / 8) return gcam__onnx_fail(im, GCAM_ERR_LIMIT, "its result is too large");
     GCAM_TRY(gcam__fold_result(im, integer, &shape, &out, &data));
     for (int64_t i = 0; i < gcam_shape_count(&shape); i++) {
-        double truth = gcam__onnx_number_at(x[0], operand_index(&x[0]->shape, &shape, i));
+        double truth = gcam__onnx_number_at(x[0], gcam__fold_index(&x[0]->shape, &shape, i));
         const gcam_tensor_entry *from = x[truth != 0 ? 1 : 2];
-        gcam__fold_store(data, integer, i, from, operand_index(&from->shape, &shape, i));
+        gcam__fold_store(data, integer, i, from, gcam__fold_index(&from->shape, &shape, i));
     }
     return gcam__onnx_set_constant(im, 0, &out);
 }

@@ -207,6 +207,9 @@ static gcam_status run(gcam__importer *im) {
     return gcam__onnx_add_scopes(im->builder);
 }
 
+/* Constants that are made at import: this, and some times the file. */
+enum { ROOM = 32 << 20 };
+
 static gcam_status import(gcam_network **network, gcam_tensor_table *table, const gcam__onnx_options *options) {
     gcam__onnx_model *model;
     gcam_builder *builder;
@@ -214,6 +217,7 @@ static gcam_status import(gcam_network **network, gcam_tensor_table *table, cons
     GCAM_TRY(gcam_builder_create(&builder));
     gcam__importer im = {
         .model = model, .builder = builder, .weights = table, .arena = &table->arena, .options = options};
+    im.room = ROOM + (table->file.size < SIZE_MAX / 8 ? 4 * table->file.size : table->file.size);
     gcam_status status = run(&im);
     gcam__names_free(&im.names);
     gcam__names_free(&im.layers);

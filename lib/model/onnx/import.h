@@ -26,6 +26,7 @@ typedef struct gcam__importer {
     gcam__onnx_slot *slots;
     size_t slot_capacity;
     gcam__names read;            /* values that a node or the graph's outputs read */
+    size_t room;                 /* bytes that constants made at import may still take */
     int64_t batch;               /* that the file says for its first picture, where layers take any; 0: no input yet */
     size_t layer_outputs;        /* outputs that layers make */
     gcam__names layers;          /* names of layers given so far */
@@ -126,7 +127,8 @@ gcam_status gcam__onnx_give_weight(gcam__importer *im, const char *suffix, const
 /* Makes output `index` of the node a layer's output or a constant. */
 gcam_status gcam__onnx_set_node(gcam__importer *im, size_t index, gcam_node node);
 gcam_status gcam__onnx_set_constant(gcam__importer *im, size_t index, const gcam_tensor_entry *constant);
-/* A new dense constant in the arena, its data cleared and writable through `*data`. */
+/* A new dense constant in the arena, its data cleared and writable through `*data`. What all of them may take together is bounded by
+ * the size of the file, so that a small file cannot ask for much memory or time. Errors: LIMIT, NOMEM. */
 gcam_status gcam__onnx_new_constant(gcam__importer *im, gcam_dtype dtype, const gcam_shape *shape,
                                     gcam_tensor_entry *out, void **data);
 

@@ -91,8 +91,8 @@ gcam_status gcam__onnx_Clip(gcam__importer *im) {
 static gcam_status align(gcam__importer *im, const gcam_shape *to, gcam_node *x) {
     const gcam_shape *shape = gcam__onnx_shape(im, *x);
     int64_t axis = gcam__onnx_attribute_int(im, "axis", to->rank - shape->rank);
+    if (im->model->opset >= 7 || axis < 0 || axis >= to->rank - shape->rank) return GCAM_OK;
     int behind = to->rank - shape->rank - (int)axis;
-    if (im->model->opset >= 7 || behind <= 0 || axis < 0) return GCAM_OK;
     gcam_reshape_params p = {.shape = {.count = shape->rank + behind}};
     for (int i = 0; i < shape->rank + behind; i++) p.shape.value[i] = i < shape->rank ? shape->dim[i] : 1;
     return gcam__onnx_emit(im, "aligned", "reshape", x, 1, &p, x);

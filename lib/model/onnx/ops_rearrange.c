@@ -20,7 +20,9 @@ static gcam_status take_blocks(gcam__importer *im, gcam_node *x, int64_t *b) {
     const gcam_shape *in = gcam__onnx_shape(im, *x);
     if (in->rank != 4)
         return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "its input has rank %d, expected a picture (rank 4)", in->rank);
-    if (*b <= 0 || *b > INT32_MAX) return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "its blocksize must be above zero");
+    for (int i = 1; i < 4; i++)
+        if (in->dim[i] > INT32_MAX) return gcam__onnx_fail(im, GCAM_ERR_LIMIT, "its input is too large");
+    if (*b <= 0 || *b > INT16_MAX) return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "its blocksize must be above zero");
     return GCAM_OK;
 }
 
@@ -44,7 +46,6 @@ gcam_status gcam__onnx_SpaceToDepth(gcam__importer *im) {
     GCAM_TRY(take_blocks(im, &x, &b));
     const gcam_shape in = *gcam__onnx_shape(im, x);
     const int64_t n = in.dim[0], c = in.dim[1], h = in.dim[2] / b, w = in.dim[3] / b;
-    if (c > INT32_MAX) return gcam__onnx_fail(im, GCAM_ERR_LIMIT, "it has too many channels");
     gcam_shape split = {6, {n, c, h, b, w, b}}, to = {4, {n, c * b * b, h, w}};
     gcam_transpose_params order = {{6, {0, 3, 5, 1, 2, 4}}};
     return shuffle(im, x, &split, &order, &to);

@@ -35,6 +35,7 @@ static gcam_status take_scales(gcam__importer *im, const gcam_tensor_entry *list
     const gcam__onnx_attribute *attribute = gcam__onnx_attribute_find(im, "scales");
     int listed = !list && attribute && attribute->type == GCAM__ONNX_FLOATS;
     int64_t count = list ? gcam_shape_count(&list->shape) : listed ? (int64_t)attribute->count : 0, axis;
+    if (!list && !listed) return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "it has neither scales nor sizes");
     for (int64_t i = 0; i < count; i++) {
         GCAM_TRY(axis_at(im, i, rank, count, &axis));
         r->scale[axis] = list ? gcam__onnx_number_at(list, i) : (double)attribute->floats[i];

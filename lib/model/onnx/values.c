@@ -1,4 +1,5 @@
 /* What translators are made of: inputs, constants, attributes, layers. */
+#include "core/memory.h"
 #include "core/status.h"
 #include "graph/network.h"
 #include "io/tensor_table.h"
@@ -16,7 +17,7 @@ gcam_status gcam__onnx_fail(const gcam__importer *im, gcam_status status, const 
     va_end(arguments);
     const gcam__onnx_node *node = im->node;
     const char *name = *node->name ? node->name : node->output_count ? node->outputs[0] : "";
-    return gcam__fail(status, "onnx", "%.60s node %.120s: %s", node->op, name, text);
+    return gcam__fail(status, "onnx", "%.60s node %.120s: %s", *node->op ? node->op : "unnamed", name, text);
 }
 
 /* ---- constants -------------------------------------------------------------------------------------------------------------- */
@@ -85,8 +86,10 @@ gcam_status gcam__onnx_constant_number(gcam__importer *im, size_t index, const c
 gcam_status gcam__onnx_new_constant(gcam__importer *im, gcam_dtype dtype, const gcam_shape *shape,
                                     gcam_tensor_entry *out, void **data) {
     int64_t count = gcam_shape_count(shape);
-    if (count < 0 || count > INT32_MAX) return gcam__onnx_fail(im, GCAM_ERR_LIMIT, "a constant would be too large");
-    size_t bytes = (size_t)count * gcam_dtype_size(dtype);
+    size_t bytes;
+    if (count < 0 || !gcam__size_mul((size_t)count, gcam_dtype_size(dtype), &bytes) || bytes > im->room)
+        return gcam__onnx_fail(im, GCAM_ERR_LIMIT, "the constants that it and others make would be too large");
+    im->room -= bytes;
     *data = gcam__arena_alloc(im->arena, bytes ? bytes : 1);
     if (!*data) return GCAM_ERR_NOMEM;
     memset(*data, 0, bytes);
