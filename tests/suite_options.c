@@ -80,6 +80,8 @@ static const struct {
     {"--target set:disc=1 --class 1", "says itself what is explained; leave out --class"},
     {"--target channel:0", "\"channel:0\" is not channel:NUMBER@LAYER"},
     {"--target channel:0@none", "there is no layer \"none\""},
+    {"--fuse sum", "--fuse: \"sum\" is not one of mean, max, product, none"},
+    {"--smooth sand", "--smooth: \"sand\" is not one of tta, principal"},
     {"--stride 1.5", "--stride: \"1.5\" is not a whole number"},
 };
 

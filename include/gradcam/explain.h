@@ -115,6 +115,24 @@ typedef enum gcam_quadrature {
     GCAM_QUADRATURE_MIDDLE
 } gcam_quadrature;
 
+/** How the maps of several layers become one. */
+typedef enum gcam_fusion {
+    GCAM_FUSION_NONE = 0, /**< they do not: an explanation for each layer */
+    GCAM_FUSION_MEAN,     /**< of the maps, each divided by its maximum */
+    GCAM_FUSION_MAX,
+    GCAM_FUSION_PRODUCT
+} gcam_fusion;
+
+/** What makes maps less ragged; sums are allowed. */
+enum {
+    GCAM_SMOOTH_VIEWS =
+        1, /**< the mean over six views: the input and its mirror image at 0.9, 1 and 1.1 times its values (test-time
+                                   augmentation); costs six times as much */
+    GCAM_SMOOTH_PRINCIPAL =
+        2 /**< in place of the sum of the weighted channels their first principal component; only for maps that weigh
+                                   channels */
+};
+
 /** Called after each batch of a method that takes many passes: `done` grows from 0 to 1. Another result than 0 cancels the call. */
 typedef int (*gcam_progress_fn)(const char *method, double done, void *user);
 
@@ -148,6 +166,9 @@ typedef struct gcam_explain_options {
     double epsilon;   /**< of lrp: default 1e-6; negative: none */
     double gamma;     /**< of lrp: default 0.25 */
     int ignore_bias;  /**< of lrp: 1: biases take no share, so that relevance is conserved */
+    gcam_fusion
+        fusion; /**< of several layers, for maps of layers: one explanation in place of one a layer; its raw result has the input's size */
+    unsigned smooth; /**< sum of GCAM_SMOOTH_* */
 } gcam_explain_options;
 
 /** Fills in the defaults. */
@@ -222,7 +243,8 @@ typedef enum gcam_warning {
     GCAM_WARN_SATURATED = 32,   /**< the probability's gradient vanishes; explain the logit */
     GCAM_WARN_LEAK = 64,        /**< a share of the score was dropped where a denominator is zero */
     GCAM_WARN_AMBIGUOUS = 128,  /**< the layer has no single strongest pattern; another map is as good */
-    GCAM_WARN_BLANK = 256       /**< the input is the same everywhere */
+    GCAM_WARN_BLANK = 256,      /**< the input is the same everywhere */
+    GCAM_WARN_LEFT_OUT = 512    /**< a layer's map is flat and adds nothing to the fused one */
 } gcam_warning;
 /** Sum of gcam_warning values. */
 GCAM_API unsigned gcam_explanation_warnings(const gcam_explanation *e);

@@ -26,6 +26,7 @@ gcam_status gcam__sum_channels(const gcam__task *task, const double *alpha, doub
         const float *a = layer->activation + k * cells;
         for (int64_t i = 0; i < cells; i++) s[i] += alpha[k] * a[i];
     }
+    if (task->study->options.smooth & GCAM_SMOOTH_PRINCIPAL) GCAM_TRY(gcam__principal_map(task, alpha, s));
     return keep_weights(task->e, alpha, layer->k);
 }
 
@@ -38,7 +39,7 @@ gcam_status gcam__weigh_channels(const gcam__task *task, gcam__weigh_fn weigh, d
     return status;
 }
 
-static double pick(double s, gcam__part part) {
+static float pick(float s, gcam__part part) {
     if (part == GCAM__PART_ALL) return s;
     if (part == GCAM__PART_NEGATIVE) s = -s;
     return s > 0 ? s : 0;
@@ -68,10 +69,10 @@ static const char *equal_method(const gcam__task *task) {
     return weighs && task->layer->k == 1 ? "gradcam" : NULL;
 }
 
-static void note(const gcam__task *task, const double *s, int64_t cells) {
+static void note(const gcam__task *task, const float *s, int64_t cells) {
     const gcam__method *method = task->e->method;
-    double highest = s[0], lowest = s[0];
-    for (int64_t i = 1; i < cells; i++) highest = fmax(highest, s[i]), lowest = fmin(lowest, s[i]);
+    float highest = s[0], lowest = s[0];
+    for (int64_t i = 1; i < cells; i++) highest = fmaxf(highest, s[i]), lowest = fminf(lowest, s[i]);
     if (method->part != GCAM__PART_NEGATIVE && highest <= 0 && lowest < 0) task->e->warnings |= GCAM_WARN_ALL_NEGATIVE;
     if (task->gradient && method->wants & GCAM__WANTS_GRADIENT
         && gcam__max_abs(task->gradient, task->layer->k * cells) == 0)
@@ -87,12 +88,27 @@ gcam_status gcam__cam_run(const gcam__task *task) {
     double *s = gcam__calloc((size_t)cells, sizeof *s);
     if (!s) return gcam_last_error()->status;
     gcam_status status = task->e->method->map(task, s);
-    if (status == GCAM_OK) {
-        note(task, s, cells);
-        for (int64_t i = 0; i < cells; i++) task->e->raw->data[i] = (float)pick(s[i], part_of(task));
-    }
+    for (int64_t i = 0; i < cells; i++) task->e->raw->data[i] = (float)s[i];
+    if (status == GCAM_OK && !(task->study->options.smooth & GCAM_SMOOTH_VIEWS)) gcam__cam_finish(task);
     gcam__free(s);
     return status;
+}
+
+void gcam__cam_finish(const gcam__task *task) {
+    int64_t cells = task->layer->h * task->layer->w;
+    float *raw = task->e->raw->data;
+    note(task, raw, cells);
+    for (int64_t i = 0; i < cells; i++) raw[i] = pick(raw[i], part_of(task));
+}
+
+int gcam__weighs_channels(const gcam__method *method) {
+    gcam_status (*const maps[])(const gcam__task *, double *) = {
+        gcam__gradcam_map, gcam__plusplus_map, gcam__xgrad_map, gcam__smooth_plusplus_map,
+        gcam__score_map,   gcam__ablation_map, gcam__cam_map};
+    for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
+        if (method->map == maps[i]) return 1;
+    }
+    return 0;
 }
 
 /* ---- CAM ------------------------------------------------------------------------------------------------------------------- */

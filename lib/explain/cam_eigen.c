@@ -33,13 +33,15 @@ static gcam_status allocate(problem *p) {
     return GCAM_OK;
 }
 
-static void fill_x(problem *p, const gcam__task *task, int with_gradient) {
+/* A, g A, or alpha_k A^k where there are weights. */
+static void fill_x(problem *p, const gcam__task *task, int with_gradient, const double *alpha) {
     int centred = task->study->options.profile == GCAM_PROFILE_PYTORCH_GRAD_CAM;
     for (int64_t k = 0; k < p->k; k++) {
         double *row = p->x + k * p->cells, mean = 0;
         const float *a = task->layer->activation + k * p->cells,
                     *g = with_gradient ? task->gradient + k * p->cells : NULL;
-        for (int64_t i = 0; i < p->cells; i++) mean += row[i] = g ? (double)g[i] * a[i] : a[i];
+        for (int64_t i = 0; i < p->cells; i++)
+            mean += row[i] = g ? (double)g[i] * a[i] : alpha ? alpha[k] * a[i] : a[i];
         for (int64_t i = 0; i < p->cells && centred; i++) row[i] -= mean / (double)p->cells;
     }
 }
@@ -152,11 +154,11 @@ static double sign(const problem *p, const double *s) {
     return largest < 0 ? -1 : 1;
 }
 
-static gcam_status eigen_map(const gcam__task *task, int with_gradient, double *s) {
+static gcam_status eigen_map(const gcam__task *task, int with_gradient, const double *alpha, double *s) {
     int64_t k = task->layer->k, cells = task->layer->h * task->layer->w;
     problem p = {.k = k, .cells = cells, .n = k < cells ? k : cells};
     GCAM_TRY(allocate(&p));
-    fill_x(&p, task, with_gradient);
+    fill_x(&p, task, with_gradient, alpha);
     fill_gram(&p);
     iterate(&p);
     project(&p, s);
@@ -169,9 +171,14 @@ static gcam_status eigen_map(const gcam__task *task, int with_gradient, double *
 }
 
 gcam_status gcam__eigen_map(const gcam__task *task, double *s) {
-    return eigen_map(task, 0, s);
+    return eigen_map(task, 0, NULL, s);
 }
 
 gcam_status gcam__eigengrad_map(const gcam__task *task, double *s) {
-    return eigen_map(task, 1, s);
+    return eigen_map(task, 1, NULL, s);
+}
+
+/* T, the sum of X's columns, is the map that the component stands for: the sign agrees with it. */
+gcam_status gcam__principal_map(const gcam__task *task, const double *alpha, double *s) {
+    return eigen_map(task, 0, alpha, s);
 }

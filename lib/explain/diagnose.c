@@ -20,6 +20,7 @@ static const struct {
     {GCAM_WARN_LEAK, "LEAK", "a share of the score was dropped where a denominator is zero"},
     {GCAM_WARN_AMBIGUOUS, "AMBIGUOUS", "the layer has no single strongest pattern, so another map would be as good"},
     {GCAM_WARN_BLANK, "BLANK", "the input is the same everywhere, so the map shows the network's borders and biases"},
+    {GCAM_WARN_LEFT_OUT, "LEFT_OUT", "the map of a layer is flat and adds nothing to the fused one"},
 };
 
 enum { WARNINGS = sizeof warnings / sizeof warnings[0] };

@@ -61,6 +61,10 @@ static gcam_status find_scores(gcam__study *study) {
 
 static gcam_status check_methods(const gcam__study *study) {
     for (size_t m = 0; m < study->method_count; m++) {
+        if (study->options.smooth & GCAM_SMOOTH_PRINCIPAL && !gcam__weighs_channels(study->methods[m]))
+            return gcam__fail(GCAM_ERR_UNSUPPORTED, "explain",
+                              "%s does not weigh channels, so there is no principal component of them",
+                              study->methods[m]->info.id);
         const gcam__method *method = study->methods[m];
         int of_layer = (method->wants & GCAM__WANTS_LAYER) != 0;
         if (method->check && !of_layer) GCAM_TRY(method->check(study, NULL));
@@ -91,7 +95,7 @@ static int is_blank(const gcam__study *study) {
     return plane > 1;
 }
 
-static gcam_status prepare(gcam__study *study, const gcam_explain_options *options) {
+gcam_status gcam__study_prepare(gcam__study *study, const gcam_explain_options *options) {
     study->is_blank = is_blank(study);
     GCAM_TRY(read_options(study, options));
     GCAM_TRY(find_methods(study));
@@ -99,10 +103,11 @@ static gcam_status prepare(gcam__study *study, const gcam_explain_options *optio
     GCAM_TRY(gcam__layers_resolve(study));
     GCAM_TRY(gcam__targets_check(study));
     GCAM_TRY(check_methods(study));
+    GCAM_TRY(gcam__fusion_check(study));
     return make_aims(study);
 }
 
-static void clear(gcam__study *study) {
+void gcam__study_clear(gcam__study *study) {
     for (size_t i = 0; study->aims && i < study->aim_count; i++) {
         gcam__aim *aim = &study->aims[i];
         for (size_t l = 0; aim->gradient && l < study->layer_count; l++) gcam__free(aim->gradient[l]);
@@ -153,8 +158,8 @@ static gcam_status keep_target(const gcam__study *study, gcam_explanation *e, co
     return GCAM_OK;
 }
 
-/* Runs one method and turns what it left into an explanation. */
-static gcam_status fill(const gcam__task *task) {
+/* What an explanation says of itself before its method runs; fused layers have a common name. */
+static gcam_status describe(const gcam__task *task, int fused) {
     const gcam__study *study = task->study;
     gcam_explanation *e = task->e;
     GCAM_TRY(keep_target(study, e, &task->aim->target));
@@ -162,32 +167,47 @@ static gcam_status fill(const gcam__task *task) {
     e->residual = NAN;
     e->profile = study->options.profile;
     e->seed = study->options.seed;
-    if (study->is_blank) e->warnings |= GCAM_WARN_BLANK;
     e->probability = task->aim->probability;
     e->geometry = study->geometry;
-    if (task->layer) {
-        e->layer = gcam__strdup(task->layer->name);
-        if (!e->layer) return GCAM_ERR_NOMEM;
-        if (task->layer->h * task->layer->w == 1) e->warnings |= GCAM_WARN_LAYER_1X1;
-    }
+    if (study->is_blank) e->warnings |= GCAM_WARN_BLANK;
     if (gcam__is_saturated(study, task->aim)) e->warnings |= GCAM_WARN_SATURATED;
-    GCAM_TRY(e->method->run(task));
-    const gcam_shape *raw = &e->raw->shape;
-    int64_t dim[3] = {raw->rank == 3 ? raw->dim[0] : 1, raw->dim[raw->rank - 2], raw->dim[raw->rank - 1]};
-    GCAM_TRY(gcam__check_finite(e->method->info.id, "the result", e->raw->data, dim));
-    return gcam__display(task);
+    if (!task->layer) return GCAM_OK;
+    if (fused) return gcam__fused_layer(study, &e->layer);
+    if (task->layer->h * task->layer->w == 1) e->warnings |= GCAM_WARN_LAYER_1X1;
+    e->layer = gcam__strdup(task->layer->name);
+    return e->layer ? GCAM_OK : GCAM_ERR_NOMEM;
+}
+
+gcam__task gcam__task_of(const gcam__study *study, gcam_explanation *e) {
+    const gcam__aim *aim = &study->aims[e->aim];
+    int of_layer = (e->method->wants & GCAM__WANTS_LAYER) != 0;
+    return (gcam__task){study, aim, of_layer ? gcam__layer_for(study, e->method, e->map_layer) : NULL,
+                        of_layer ? aim->gradient[e->map_layer] : NULL, e};
 }
 
 static gcam_status explain_one(gcam_explanation **out, const gcam__study *study, size_t a, size_t l,
                                const gcam__method *method) {
-    const gcam__aim *aim = &study->aims[a];
-    int of_layer = (method->wants & GCAM__WANTS_LAYER) != 0;
     *out = gcam__calloc(1, sizeof **out);
     if (!*out) return gcam_last_error()->status;
     (*out)->method = method;
-    gcam__task task = {study, aim, of_layer ? gcam__layer_for(study, method, l) : NULL,
-                       of_layer ? aim->gradient[l] : NULL, *out};
-    return fill(&task);
+    (*out)->aim = a;
+    (*out)->map_layer = l;
+    gcam__task task = gcam__task_of(study, *out);
+    GCAM_TRY(describe(&task, 0));
+    return method->run(&task);
+}
+
+/* From the raw result, averaged over views or not, to what is shown. */
+static gcam_status finish(const gcam__study *study, gcam_explanation *e) {
+    gcam__task task = gcam__task_of(study, e);
+    if (study->options.smooth & GCAM_SMOOTH_VIEWS) {
+        if (e->method->run == gcam__cam_run) gcam__cam_finish(&task);
+        e->residual = NAN; /* the mean of the views' shares sums to no single score */
+    }
+    const gcam_shape *raw = &e->raw->shape;
+    int64_t dim[3] = {raw->rank == 3 ? raw->dim[0] : 1, raw->dim[raw->rank - 2], raw->dim[raw->rank - 1]};
+    GCAM_TRY(gcam__check_finite(e->method->info.id, "the result", e->raw->data, dim));
+    return gcam__display(&task);
 }
 
 /* Targets outermost, then layers, then methods; methods of pixels appear with the first layer only. */
@@ -201,18 +221,53 @@ static gcam_status explain_all(gcam_explanation **list, size_t *count, const gca
             }
         }
     }
+    if (study->options.smooth & GCAM_SMOOTH_VIEWS) GCAM_TRY(gcam__average_views(study, list, *count));
+    for (size_t i = 0; i < *count; i++) GCAM_TRY(finish(study, list[i]));
     return GCAM_OK;
+}
+
+/* Puts one explanation in the place of the one at `first` and drops its sisters of other layers. */
+static gcam_status fuse_at(gcam_explanation **list, size_t first, size_t *count, const gcam__study *study) {
+    const gcam_explanation *one = list[first];
+    gcam_explanation *out = gcam__calloc(1, sizeof *out), **parts = gcam__calloc(study->layer_count, sizeof *parts);
+    gcam_status status = out && parts ? GCAM_OK : gcam_last_error()->status;
+    size_t kept = first + 1, found = 0;
+    if (status == GCAM_OK) {
+        out->method = one->method;
+        out->aim = one->aim;
+        gcam__task task = gcam__task_of(study, out);
+        status = describe(&task, 1);
+    }
+    for (size_t i = first; i < *count && status == GCAM_OK; i++) {
+        if (list[i]->method == one->method && list[i]->aim == one->aim)
+            parts[found++] = list[i];
+        else if (i > first)
+            list[kept++] = list[i];
+    }
+    if (status == GCAM_OK) {
+        status = gcam__join_layers(study, out, parts, found);
+        for (size_t i = 0; i < found; i++) gcam_explanation_free(parts[i]);
+        list[first] = out;
+        *count = kept;
+    } else {
+        gcam_explanation_free(out);
+    }
+    gcam__free(parts);
+    return status;
 }
 
 static gcam_status run(gcam_explanation ***out, size_t *count, gcam__study *study,
                        const gcam_explain_options *options) {
-    GCAM_TRY(prepare(study, options));
+    GCAM_TRY(gcam__study_prepare(study, options));
     GCAM_TRY(gcam__gather(study));
     size_t most = study->aim_count * study->method_count * (study->layer_count ? study->layer_count : 1);
     gcam_explanation **list = gcam__calloc(most, sizeof *list);
     if (!list) return gcam_last_error()->status;
     size_t made = 0;
     gcam_status status = explain_all(list, &made, study);
+    for (size_t i = 0; i < made && status == GCAM_OK; i++) {
+        if (gcam__fuses(study, list[i]->method)) status = fuse_at(list, i, &made, study);
+    }
     if (status != GCAM_OK) {
         gcam_explanations_free(list, made);
         return status;
@@ -238,7 +293,7 @@ static gcam_status explain_input(gcam_explanation ***out, size_t *count, gcam__s
                                           .input_width = (int)dim[3],
                                           .input_height = (int)dim[2]};
     gcam_status status = run(out, count, study, options);
-    clear(study);
+    gcam__study_clear(study);
     return status;
 }
 

@@ -112,7 +112,8 @@ struct gcam_explanation {
     double score, probability, residual;
     gcam_profile profile;
     uint64_t seed;
-    const char *equals; /* id of the cheaper method that this one equals here; NULL: none */
+    size_t aim, map_layer; /* which of the study's it explains */
+    const char *equals;    /* id of the cheaper method that this one equals here; NULL: none */
     gcam_geometry geometry;
     unsigned warnings;
 };
@@ -143,6 +144,27 @@ gcam_status gcam__targets_aim(gcam__study *study);
 /* ---- embed.c ---- */
 /* The photo as the session's input. */
 gcam_status gcam__photo_to_input(gcam_tensor **out, gcam_session *s, const gcam_image *photo, gcam_geometry *geometry);
+
+/* ---- explain.c ---- */
+/* Resolves what was asked, before the passes; clear a study also after a failure. */
+gcam_status gcam__study_prepare(gcam__study *study, const gcam_explain_options *options);
+void gcam__study_clear(gcam__study *study);
+/* The task of an explanation whose method, aim and map_layer are set. */
+gcam__task gcam__task_of(const gcam__study *study, gcam_explanation *e);
+
+/* ---- fuse.c ---- */
+gcam_status gcam__fusion_check(const gcam__study *study);
+/* Are this method's layers made one? */
+int gcam__fuses(const gcam__study *study, const gcam__method *method);
+/* Fills in raw and map of `out` from those of the layers. */
+gcam_status gcam__join_layers(const gcam__study *study, gcam_explanation *out, gcam_explanation *const *parts,
+                              size_t count);
+/* The layers' names, joined; the caller frees it. */
+gcam_status gcam__fused_layer(const gcam__study *study, char **out);
+
+/* ---- views.c ---- */
+/* Replaces the raw results by their means over the views of the input. */
+gcam_status gcam__average_views(const gcam__study *study, gcam_explanation *const *list, size_t count);
 
 /* ---- layer.c ---- */
 /* Resolves options.layers (or the network's target layer) into study->layers; each must be N C H W. */
@@ -183,6 +205,8 @@ gcam_status gcam__lab_open(gcam__lab *lab, const gcam__task *task, int64_t count
 gcam_status gcam__lab_open_tail(gcam__lab *lab, const gcam__task *task, int64_t count);
 gcam_status gcam__lab_run(gcam__lab *lab, gcam__fill_fn fill, gcam__take_fn take, void *user);
 void gcam__lab_close(gcam__lab *lab);
+/* A second session on the study's network that is canceled with the first. */
+gcam_status gcam__study_session(const gcam__study *study, int64_t batch, gcam_session **out);
 /* Makes the study's forward pass keep what the tail behind `layer` reads beside it. */
 gcam_status gcam__tail_watch(const gcam__study *study, const gcam__map_layer *layer);
 
@@ -214,6 +238,12 @@ gcam_status gcam__check_finite(const char *layer, const char *what, const float 
 /* ---- cam.c ---- */
 /* Runs task->e->method's map and keeps its part. */
 gcam_status gcam__cam_run(const gcam__task *task);
+/* Makes the method's part of a raw result that is still the whole S, and notes what S says; cam_run does it itself unless views are averaged. */
+void gcam__cam_finish(const gcam__task *task);
+/* Does the method's map weigh channels? */
+int gcam__weighs_channels(const gcam__method *method);
+/* s = first principal component of the weighted channels. */
+gcam_status gcam__principal_map(const gcam__task *task, const double *alpha, double *s);
 /* s += sum_k alpha_k A^k; keeps alpha as the explanation's weights. */
 gcam_status gcam__sum_channels(const gcam__task *task, const double *alpha, double *s);
 /* The same with weights from a function that fills in `alpha` (K numbers, zero before). */

@@ -84,20 +84,19 @@ static int64_t choose_batch(const gcam__study *study, int first, int64_t count, 
     return batch < count ? batch : count;
 }
 
-static gcam_status make_session(gcam__lab *lab) {
-    const gcam__study *study = lab->study;
+gcam_status gcam__study_session(const gcam__study *study, int64_t batch, gcam_session **out) {
     const gcam__compute *compute = gcam__session_compute(study->session);
     const int64_t *dim = study->input->shape.dim;
     gcam_session_options options;
     gcam_session_options_defaults(&options);
-    options.batch = lab->batch;
+    options.batch = batch;
     options.height = dim[2];
     options.width = dim[3];
     options.threads = gcam__pool_threads(compute->pool);
     options.kernels = compute->kernels;
     options.deterministic = compute->deterministic;
-    GCAM_TRY(gcam_session_create_network(&lab->session, study->network, &options));
-    lab->session->cancel_with = &study->session->cancel;
+    GCAM_TRY(gcam_session_create_network(out, study->network, &options));
+    (*out)->cancel_with = &study->session->cancel;
     return GCAM_OK;
 }
 
@@ -124,7 +123,7 @@ static gcam_status open_batch(gcam__lab *lab, int watched) {
     lab->work = gcam__calloc(ends, 2 * sizeof *lab->work);
     lab->seed_row = gcam__calloc(ends, sizeof *lab->seed_row);
     if (!lab->values || !lab->score || !lab->work || !lab->seed_row) return GCAM_ERR_NOMEM;
-    GCAM_TRY(make_session(lab));
+    GCAM_TRY(gcam__study_session(study, lab->batch, &lab->session));
     for (int i = 0; i < lab->given_count; i++) GCAM_TRY(make_value(lab, i));
     GCAM_TRY(gcam_session_watch(lab->session, study->end, GCAM_WATCH_ACTIVATION));
     if (watched < 0) return GCAM_OK;

@@ -47,9 +47,13 @@ static void json_warnings(json_out *j, unsigned warnings) {
 /* Options that were given; those left out are the method's own. */
 static void json_given(json_out *j, const settings *s) {
     static const char *const baselines[] = {"zero", "black", "white", "blur", "uniform", "mean", "several"};
+    static const char *const fusions[] = {"none", "mean", "max", "product"};
     if (s->samples) json_integer(j, "samples", s->samples);
     if (s->noise != 0) json_number(j, "noise", s->noise > 0 ? s->noise : 0);
     if (s->baseline) json_text(j, "baseline", baselines[s->baseline]);
+    if (s->fusion) json_text(j, "fuse", fusions[s->fusion]);
+    if (s->smooth & GCAM_SMOOTH_VIEWS) json_text(j, "views", "mirror x 0.9, 1, 1.1");
+    if (s->smooth & GCAM_SMOOTH_PRINCIPAL) json_integer(j, "principal", 1);
     if (s->rule) json_text(j, "rule", s->rule);
     if (s->epsilon != 0) json_number(j, "epsilon", s->epsilon);
     if (s->gamma != 0) json_number(j, "gamma", s->gamma);

@@ -142,6 +142,31 @@ static int parse_quadrature(settings *s, const char *value) {
     return fail_use("--quadrature: \"%s\" is not one of gauss, trapezoid, left, right, middle", value);
 }
 
+static int parse_fusion(settings *s, const char *value) {
+    static const char *const words[] = {"none", "mean", "max", "product"};
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(value, words[i]) != 0) continue;
+        s->fusion = (gcam_fusion)i;
+        return EXIT_DONE;
+    }
+    return fail_use("--fuse: \"%s\" is not one of mean, max, product, none", value);
+}
+
+static int parse_smooth(settings *s, const char *value) {
+    word_list words = {0};
+    int code = word_list_add(&words, value) ? EXIT_DONE : fail_memory();
+    for (size_t i = 0; i < words.count && code == EXIT_DONE; i++) {
+        if (strcmp(words.words[i], "tta") == 0)
+            s->smooth |= GCAM_SMOOTH_VIEWS;
+        else if (strcmp(words.words[i], "principal") == 0)
+            s->smooth |= GCAM_SMOOTH_PRINCIPAL;
+        else
+            code = fail_use("--smooth: \"%s\" is not one of tta, principal", words.words[i]);
+    }
+    word_list_free(&words);
+    return code;
+}
+
 /* ---- the table -------------------------------------------------------------------------------------------------------- */
 
 static const option_row table[] = {
@@ -203,6 +228,10 @@ static const option_row table[] = {
      "do not turn photos as their EXIF orientation says"},
     {"seed", 0, "N", EXPLAIN | LOCALIZE, INTEGER, AT(seed), 0, 9e15, NULL,
      "of methods that draw random numbers (default 0)"},
+    {"fuse", 0, "HOW", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_fusion,
+     "make the maps of several --layer one: mean, max or product"},
+    {"smooth", 0, "HOW,...", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_smooth,
+     "tta: mean over mirrored and brighter views; principal: first component of the weighted channels"},
     {"samples", 0, "N", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_samples,
      "noisy copies, steps or masks (default: the method's published number); auto: steps until 1 % is missing"},
     {"noise", 0, "S", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_noise,

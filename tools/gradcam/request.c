@@ -66,6 +66,8 @@ void request_options(gcam_explain_options *options, const request *q, const sett
     options->samples = (int)s->samples;
     options->noise = s->noise;
     options->baseline = s->baseline;
+    options->fusion = s->fusion;
+    options->smooth = s->smooth;
     options->quadrature = s->quadrature;
     options->completeness = s->completeness;
     options->rule = s->rule;

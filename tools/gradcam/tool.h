@@ -49,6 +49,8 @@ typedef struct settings {
     gcam_kernels kernels; /* from the environment, GCAM_KERNELS */
     double alpha, noise;  /* noise as the library takes it: 0 the method's own, negative none */
     gcam_baseline baseline;
+    gcam_fusion fusion;
+    unsigned smooth;
     gcam_quadrature quadrature;
     const char *rule;
     double completeness, epsilon, gamma;
