@@ -101,10 +101,11 @@ void gcam__cam_finish(const gcam__task *task) {
     for (int64_t i = 0; i < cells; i++) raw[i] = pick(raw[i], part_of(task));
 }
 
+typedef gcam_status (*map_fn)(const gcam__task *task, double *s);
+
 int gcam__weighs_channels(const gcam__method *method) {
-    gcam_status (*const maps[])(const gcam__task *, double *) = {
-        gcam__gradcam_map, gcam__plusplus_map, gcam__xgrad_map, gcam__smooth_plusplus_map,
-        gcam__score_map,   gcam__ablation_map, gcam__cam_map};
+    static const map_fn maps[] = {gcam__gradcam_map, gcam__plusplus_map, gcam__xgrad_map, gcam__smooth_plusplus_map,
+                                  gcam__score_map,   gcam__ablation_map, gcam__cam_map};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
         if (method->map == maps[i]) return 1;
     }
