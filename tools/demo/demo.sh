@@ -31,8 +31,8 @@ if ! sh tools/demo/photos.sh "$folder/photos"; then
     exec sh tools/demo/shapes.sh "$build"
 fi
 cp "$folder/photos/dog.jpg" "$folder/photos/cat.png" "$folder"
-"$folder/montage" "$folder/dog_and_cat.png" 300 "$folder/dog.jpg" "$folder/cat.png"
-"$gradcam" explain "$folder/dog_and_cat.png" --size 128x352 --class dog,cat --method "$methods" -o "$folder"
+"$folder/montage" "$folder/dog_and_cat.png" "$folder/dog.jpg,300,60,150,420,420" "$folder/cat.png,160"
+"$gradcam" explain "$folder/dog_and_cat.png" --size 128x224 --class dog,cat --method "$methods" -o "$folder"
 "$gradcam" explain "$folder/dog.jpg" "$folder/cat.png" --class dog,cat --method "$methods" -o "$folder"
 
 cat <<END
