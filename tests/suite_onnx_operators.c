@@ -122,6 +122,30 @@ START_TEST(a_written_batch_is_left_open) {
 }
 END_TEST
 
+/* TensorFlow's pictures N H W C: the network takes N C H W, without the transposition, unless somebody else reads them. */
+START_TEST(pictures_with_channels_last_are_turned) {
+    message graph, a = {.size = 0};
+    gcam_model *model = NULL;
+    put_ints_attribute(&a, "perm", (int64_t[]){0, 3, 1, 2}, 4);
+    for (int also = 0; also < 2; also++) {
+        start(&graph, (int64_t[]){1, 4, 5, 2, 0});
+        put_node(&graph, "t", "Transpose", "x", "v", &a);
+        put_node(&graph, "r", "Relu", "v", "y", NULL);
+        if (also) put_node(&graph, "o", "Relu", "x", "z", NULL);
+        ck_assert_msg(load(&model, &graph, 13) == GCAM_OK, "%s", gcam_last_error()->message);
+        gcam_layer_info input;
+        const gcam_network *network = gcam_model_network(model);
+        ck_assert_int_eq(gcam_network_layer(network, gcam_network_input(network), &input), GCAM_OK);
+        const gcam_shape wanted = also ? gcam_shape_nchw(1, 4, 5, 2) : gcam_shape_nchw(1, 2, 4, 5);
+        ck_assert(gcam_shape_equal(&input.shape, &wanted));
+        ck_assert_int_eq(gcam_network_find(network, "t") >= 0, also);
+        gcam_model_free(model);
+        model = NULL;
+        check_graph(&graph, 13, 40, (expectation[]){{1, also ? 0.2 : 0.1}, {39, 3.9}, {-1, 0}});
+    }
+}
+END_TEST
+
 START_TEST(all_unsupported_operators_are_named) {
     message graph;
     gcam_model *model = NULL;
@@ -256,6 +280,7 @@ Suite *onnx_operators_suite(void) {
     tcase_add_test(tcase, resizing_takes_sizes_of_some_axes);
     tcase_add_test(tcase, group_norm_takes_either_kind_of_scale);
     tcase_add_test(tcase, a_written_batch_is_left_open);
+    tcase_add_test(tcase, pictures_with_channels_last_are_turned);
     tcase_add_test(tcase, all_unsupported_operators_are_named);
     tcase_add_loop_test(tcase, impossible_nodes_end_in_a_sentence, 0, sizeof cases / sizeof cases[0]);
     tcase_add_test(tcase, hostile_messages_are_refused);

@@ -163,7 +163,8 @@ static int inspect_tensors(const settings *s) {
     char why[512];
     gcam_tensor_table *table = NULL;
     snprintf(why, sizeof why, "%s", gcam_last_error()->message);
-    if (gcam_tensor_table_open(&table, s->files[0])) return fail_library();
+    if (gcam_tensor_table_open(&table, s->files[0]))
+        return fail("%s", why); /* an ONNX file, whose graph was refused, or no checkpoint at all */
     if (s->json)
         tensors_json(table, s, why);
     else if (!s->quiet)

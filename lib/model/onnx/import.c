@@ -73,6 +73,22 @@ static gcam_status settle_shape(gcam__importer *im, const gcam__onnx_declared *v
     return GCAM_OK;
 }
 
+/* 1 where the graph itself turns the picture N H W C into N C H W first, as exporters from TensorFlow do, and nothing else reads it. */
+static int is_channels_last(const gcam__importer *im, const char *name) {
+    int turned = 0;
+    for (size_t i = 0; i < im->model->node_count; i++) {
+        const gcam__onnx_node *node = &im->model->nodes[i];
+        for (size_t k = 0; k < node->input_count; k++) {
+            if (strcmp(node->inputs[k], name) != 0) continue;
+            if (!gcam__onnx_turns_channels_first(node)) return 0;
+            turned = 1;
+        }
+    }
+    for (size_t i = 0; i < im->model->output_count; i++)
+        if (strcmp(im->model->outputs[i].name, name) == 0) return 0;
+    return turned;
+}
+
 static gcam_status add_input(gcam__importer *im, const gcam__onnx_declared *value) {
     if (find_slot(im, value->name)) return GCAM_OK; /* an initialiser: older files list it as an input too */
     gcam_shape shape;
@@ -85,7 +101,8 @@ static gcam_status add_input(gcam__importer *im, const gcam__onnx_declared *valu
     GCAM_TRY(gcam__onnx_layer_name(&im->layers, im->arena, value->name, "input", "input", name));
     /* the first picture decides the batch and may have other sizes; everything else keeps its shape */
     int is_picture = shape.rank == 4 && shape.dim[0] == 1 && gcam__builder_network(im->builder)->count == 0;
-    gcam__onnx_slot slot = {0};
+    gcam__onnx_slot slot = {.channels_last = is_picture && is_channels_last(im, value->name)};
+    if (slot.channels_last) shape = gcam_shape_nchw(1, shape.dim[3], shape.dim[1], shape.dim[2]);
     slot.node = is_picture ? gcam_input(im->builder, name, shape.dim[1], shape.dim[2], shape.dim[3])
                            : gcam_tensor_input(im->builder, name, &shape);
     if (slot.node < 0) return gcam__builder_status(im->builder);

@@ -12,6 +12,7 @@
 /* A value by its name. */
 typedef struct gcam__onnx_slot {
     int is_constant;
+    int channels_last;          /* an input N H W C that the network takes as N C H W; only transpositions read it */
     gcam_node node;             /* of a layer's output */
     gcam_tensor_entry constant; /* data in the file or in the importer's arena */
 } gcam__onnx_slot;
@@ -94,6 +95,8 @@ gcam_status gcam__onnx_attribute_ints(const gcam__importer *im, const char *name
 /* Integers that older operator sets keep in an attribute and newer ones in a constant input. */
 gcam_status gcam__onnx_ints(gcam__importer *im, const char *attribute, size_t input, gcam_dims *out, int *found);
 
+/* 1 for a Transpose from N H W C to N C H W. */
+int gcam__onnx_turns_channels_first(const gcam__onnx_node *node);
 /* What a Slice takes of an axis: start, start + step, ..., `count` places. */
 typedef struct gcam__onnx_range {
     int64_t start, count, step;

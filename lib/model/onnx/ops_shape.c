@@ -85,8 +85,18 @@ gcam_status gcam__onnx_Unsqueeze(gcam__importer *im) {
     return gcam__onnx_emit_reshape(im, NULL, x, &to, NULL);
 }
 
+int gcam__onnx_turns_channels_first(const gcam__onnx_node *node) {
+    static const int64_t order[] = {0, 3, 1, 2};
+    if (strcmp(node->op, "Transpose") != 0 || node->attribute_count != 1) return 0;
+    const gcam__onnx_attribute *perm = &node->attributes[0];
+    return strcmp(perm->name, "perm") == 0 && perm->type == GCAM__ONNX_INTS && perm->count == 4
+           && memcmp(perm->ints, order, sizeof order) == 0;
+}
+
 gcam_status gcam__onnx_Transpose(gcam__importer *im) {
     gcam_node x;
+    const gcam__onnx_slot *slot = gcam__onnx_input(im, 0);
+    if (slot && slot->channels_last) return gcam__onnx_set_node(im, 0, slot->node); /* the input is turned already */
     gcam_transpose_params p;
     int found;
     GCAM_TRY(gcam__onnx_value(im, 0, &x));
