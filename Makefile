@@ -282,7 +282,7 @@ help:
 	@echo 'make parity       numbers beside PyTorch (needs python3-torch)'
 	@echo 'make conformance  the ONNX project'"'"'s own test models through the importer (needs libonnx-testdata)'
 	@echo 'make conformance-exports  torchvision'"'"'s networks through torch.onnx.export, beside PyTorch (needs python3-torch)'
-	@echo 'make bench        times and memory, beside PyTorch where it is installed'
+	@echo 'make bench        times and memory, beside PyTorch where it is installed; bench-growth, bench-layers, bench-errors'
 	@echo 'make eval-default accuracy and grid pointing game of the built-in network (needs DATA=../shared)'
 	@echo 'make format       clang-format over all sources'
 	@echo 'make docs         reference manual by doxygen, $(BUILD)/docs/html'

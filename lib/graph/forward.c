@@ -106,8 +106,7 @@ static void add_step(const gcam_session *s, int i, gcam__epilogue *epilogue) {
     }
 }
 
-/* Runs the chain that ends at node i; most chains are one node. */
-static void run_chain(gcam_session *s, int i) {
+void gcam__session_run_chain(gcam_session *s, int i) {
     gcam__run run;
     gcam__epilogue epilogue = {0};
     int head = i;
@@ -144,7 +143,7 @@ static gcam_status run_layers(gcam_session *s, int check) {
         if (s->given[i])
             memcpy(s->activation[i].data, s->given[i]->data, (size_t)gcam_shape_count(&s->shape[i]) * sizeof(float));
         else if (!is_shared_view(s, i))
-            run_chain(s, i);
+            gcam__session_run_chain(s, i);
         if (check) GCAM_TRY(check_chain(s, i));
         GCAM_TRY(gcam__hooks_call(s, GCAM_HOOK_FORWARD, i, &s->activation[i]));
     }

@@ -132,6 +132,8 @@ gcam_status gcam__block_reserve(gcam__block *block, size_t bytes);
 gcam_status gcam__hooks_call(const gcam_session *s, gcam_hook_when when, int node, gcam_tensor *value);
 void gcam__hooks_free(gcam_session *s);
 
+/* Runs the chain that ends at node i; most chains are one node. */
+void gcam__session_run_chain(gcam_session *s, int i);
 /* Points run's forward fields at node i's values. */
 void gcam__session_fill_run(gcam_session *s, int i, gcam__run *run);
 /* ERR_CANCELED if someone asked for it. */

@@ -46,23 +46,25 @@ static engine engines[] = {
 };
 enum { OURS, PYTORCH, ENGINES = sizeof engines / sizeof *engines };
 
-static const char *const nets[] = {"vgg16",    "alexnet",  "squeezenet1_1", "googlenet",
-                                   "resnet18", "resnet50", "mobilenet_v2",  "densenet121"};
-enum { NETS = sizeof nets / sizeof *nets };
+static const char *const nets[] = {"vgg16",     "resnet50", "alexnet",      "squeezenet1_1",
+                                   "googlenet", "resnet18", "mobilenet_v2", "densenet121"};
+enum { NETS = sizeof nets / sizeof *nets, WHOLE_NETS = 2 }; /* the first ones have all works */
 
 /* What is timed. `picture` is a whole process: start, load, explain, write. */
 typedef struct {
     const char *name, *title;
     int ours, peers;
+    int every_net; /* 0: only the first networks */
 } work;
 static const work works[] = {
-    {"forward", "forward", 1, 1},
-    {"gradcam", "Grad-CAM", 1, 1},
-    {"gradcam-full", "Grad-CAM by a full backward pass", 0, 1},
-    {"gradient", "gradient of the input", 1, 1},
-    {"guided-gradcam", "Guided Grad-CAM", 1, 1},
-    {"picture", "process start to picture", 1, 1},
-    {"allocations", "blocks allocated by the second pass", 1, 0},
+    {"forward", "forward", 1, 1, 1},
+    {"gradcam", "Grad-CAM", 1, 1, 1},
+    {"gradcam-11", "Grad-CAM of 11 classes in one call", 1, 0, 0},
+    {"gradcam-full", "Grad-CAM by a full backward pass", 0, 1, 0},
+    {"gradient", "gradient of the input", 1, 1, 0},
+    {"guided-gradcam", "Guided Grad-CAM", 1, 1, 0},
+    {"picture", "process start to picture", 1, 1, 0},
+    {"allocations", "blocks allocated by the second pass", 1, 0, 1},
 };
 enum { WORKS = sizeof works / sizeof *works };
 
@@ -150,8 +152,9 @@ static int wanted(const settings *s, int net) {
     return !s->net || strcmp(s->net, nets[net]) == 0;
 }
 
-static int asked(const settings *s, int w, int e) {
+static int asked(const settings *s, int net, int w, int e) {
     if (!s->photo && strcmp(works[w].name, "picture") == 0) return 0;
+    if (net >= WHOLE_NETS && !works[w].every_net) return 0;
     if (e == OURS) return works[w].ours;
     return works[w].peers && engines[e].program[0] && (engines[e].explains || strcmp(works[w].name, "forward") == 0);
 }
@@ -161,7 +164,7 @@ static void measure_all(const settings *s) {
         for (int net = 0; net < NETS; net++)
             for (int w = 0; w < WORKS && wanted(s, net); w++)
                 for (int e = 0; e < ENGINES; e++) {
-                    if (!asked(s, w, e)) continue;
+                    if (!asked(s, net, w, e)) continue;
                     fprintf(stderr, "\rround %d of %d: %-14s %-14s %-12s", round + 1, s->rounds, nets[net],
                             works[w].name, engines[e].name);
                     measure(s, net, w, e);
@@ -226,7 +229,7 @@ static void print_table(void) {
     for (int net = 0; net < NETS; net++)
         for (int w = 0; w < WORKS; w++)
             for (int e = 0; e < ENGINES; e++)
-                if (cells[net][w][e].present && works[w].peers) print_row(net, w, e);
+                if (cells[net][w][e].present && strcmp(works[w].name, "allocations") != 0) print_row(net, w, e);
 }
 
 /* A limit on the ratio of two minima: ours at a work against some engine at some work. */
@@ -239,16 +242,37 @@ static const limit limits[] = {
     {"vgg16", "gradcam", "libgradcam", "forward", 1.2},
 };
 
+/* What is aimed at, by issue: not met is no failure, but told. */
+static const limit targets[] = {
+    {"vgg16", "forward", "ONNX Runtime", "forward", 0.42},
+    {"vgg16", "forward", "PyTorch", "forward", 0.30},
+    {"resnet50", "forward", "ONNX Runtime", "forward", 0.77},
+    {"resnet18", "forward", "ONNX Runtime", "forward", 0.62},
+    {"googlenet", "forward", "ONNX Runtime", "forward", 0.92},
+    {"squeezenet1_1", "forward", "ONNX Runtime", "forward", 0.95},
+    {"alexnet", "forward", "ONNX Runtime", "forward", 0.90},
+    {"mobilenet_v2", "forward", "ONNX Runtime", "forward", 1.0},
+    {"densenet121", "forward", "ONNX Runtime", "forward", 1.0},
+    {"vgg16", "gradcam", "libgradcam", "forward", 1.13},
+    {"resnet50", "gradcam", "libgradcam", "forward", 1.01},
+    {"googlenet", "gradcam", "libgradcam", "forward", 1.01},
+    {"vgg16", "gradcam", "PyTorch", "gradcam", 0.25},
+    {"vgg16", "gradcam", "PyTorch", "gradcam-full", 0.08},
+    {"vgg16", "gradient", "libgradcam", "forward", 2.1},
+    {"vgg16", "guided-gradcam", "libgradcam", "forward", 3.2},
+    {"vgg16", "picture", "PyTorch", "picture", 0.067},
+};
+
 static int report(const char *what, double value, double bound, const char *unit) {
     int ok = value <= bound;
     printf("| %s | %.2f%s | %.2f%s | %s |\n", what, value, unit, bound, unit, ok ? "met" : "**missed**");
     return !ok;
 }
 
-static int check_ratios(void) {
+static int check_ratios(const limit *list, size_t count) {
     int missed = 0;
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-        const limit *l = &limits[i];
+    for (size_t i = 0; i < count; i++) {
+        const limit *l = &list[i];
         int net = find_net(l->net), e = 0;
         while (e < ENGINES && strcmp(engines[e].name, l->against_engine) != 0) e++;
         const cell *a = &cells[net][find_work(l->work)][0], *b = &cells[net][find_work(l->against_work)][e];
@@ -260,6 +284,29 @@ static int check_ratios(void) {
     return missed;
 }
 
+/* Peak memory of Grad-CAM beside PyTorch's, and the cost of a further class. */
+static void report_targets(void) {
+    static const struct {
+        const char *net;
+        double limit;
+    } memory[] = {{"vgg16", 0.58}, {"resnet50", 0.45}};
+    check_ratios(targets, sizeof targets / sizeof *targets);
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) {
+        const cell *c = cells[find_net(memory[i].net)][find_work("gradcam")];
+        char what[256];
+        snprintf(what, sizeof what, "%s Grad-CAM's peak memory / PyTorch's", memory[i].net);
+        if (c[OURS].present && c[PYTORCH].present)
+            report(what, c[OURS].memory / c[PYTORCH].memory, memory[i].limit, "");
+    }
+    const cell *one = &cells[0][find_work("gradcam")][OURS], *eleven = &cells[0][find_work("gradcam-11")][OURS];
+    const cell *forward = &cells[0][find_work("forward")][OURS];
+    if (one->present && eleven->present && forward->present)
+        report("vgg16, each further class in one call / forward",
+               (least(eleven->min, eleven->count) - least(one->min, one->count)) / 10
+                   / least(forward->min, forward->count),
+               0.06, "");
+}
+
 /* Memory beyond the weight file, and blocks allocated by a second pass: for every network. */
 static int check_memory(const settings *s) {
     int missed = 0;
@@ -269,7 +316,7 @@ static int check_memory(const settings *s) {
         struct stat info;
         model_path(s, net, "safetensors", path);
         snprintf(what, sizeof what, "%s Grad-CAM, peak memory beyond the weight file", nets[net]);
-        if (c->present && stat(path, &info) == 0)
+        if (c->present && stat(path, &info) == 0) /* of the networks that this was promised for */
             missed += report(what, c->memory - (double)info.st_size / 1048576, 150, " MiB");
         snprintf(what, sizeof what, "%s, blocks allocated by a second pass", nets[net]);
         if (blocks->present) missed += report(what, blocks->allocations, 0, "");
@@ -349,7 +396,9 @@ int main(int argc, char **argv) {
     printf("%d threads, %d processes each, at least %g s in each.\n\n", s.threads, s.rounds, s.seconds);
     print_table();
     printf("\n| limit | measured | allowed | |\n| --- | ---: | ---: | --- |\n");
-    int missed = check_ratios() + check_memory(&s);
+    int missed = check_ratios(limits, sizeof limits / sizeof *limits) + check_memory(&s);
+    printf("\n| target | measured | wanted | |\n| --- | ---: | ---: | --- |\n");
+    report_targets();
     write_json(&s);
     return missed > 0;
 }

@@ -30,6 +30,41 @@ bench: all $(BUILD)/tools/bench $(BUILD)/tools/bench_worker $(BENCH_MODELS)
 	    $(if $(PHOTO),--photo $(PHOTO)) $(if $(NET),--net $(NET)) > $(BENCH)/table.md; status=$$?; cat $(BENCH)/table.md; \
 	    $(if $(NET),,sh tools/bench/insert.sh docs/performance.md $(BENCH)/table.md &&) exit $$status
 
+# make bench-growth: how the cost grows with the picture's side, the batch, threads and classes, as a drawing for docs/performance.md.
+.PHONY: bench-growth
+bench-growth: $(BUILD)/tools/bench_growth $(BUILD)/tools/bench_worker $(BENCH)/vgg16.safetensors $(BENCH)/resnet50.safetensors
+	$(BUILD)/tools/bench_growth $(BENCH) --bin $(BUILD) --rounds $(ROUNDS) --svg docs/growth.svg > $(BENCH)/growth.md
+	cat $(BENCH)/growth.md
+	sh tools/bench/insert.sh docs/performance.md $(BENCH)/growth.md growth
+
+# make bench-layers NET=resnet50: where the time of a forward pass goes.
+.PHONY: bench-layers
+bench-layers: $(BUILD)/tools/bench_layers $(BENCH)/$(or $(NET),vgg16).safetensors
+	$(BUILD)/tools/bench_layers $(BENCH)/$(or $(NET),vgg16).safetensors $(THREADS) 0.1 $(BENCH)/layers-$(or $(NET),vgg16).json
+
+# make bench-errors: each convolution algorithm against sums in double precision.
+.PHONY: bench-errors
+bench-errors: $(BUILD)/tools/bench_errors
+	@mkdir -p $(BENCH)
+	$(BUILD)/tools/bench_errors > $(BENCH)/errors.md
+	cat $(BENCH)/errors.md
+	sh tools/bench/insert.sh docs/performance.md $(BENCH)/errors.md errors
+
+$(BUILD)/tools/bench_growth: $(BUILD)/obj/tools/bench/growth.o $(BUILD)/obj/tools/bench/chart.o $(BUILD)/obj/tools/bench/process.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ -lm
+
+$(BUILD)/tools/bench_layers: $(BUILD)/obj/tools/bench/layers.o $(BUILD)/obj/tests/support/generator.o $(STATIC)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/tools/bench_errors: $(BUILD)/obj/tools/bench/errors.o $(BUILD)/obj/tests/support/reference.o $(STATIC)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 # make bench-kernels: the machine's limits and each layer shape alone. ARGS are passed on.
 .PHONY: bench-kernels
 bench-kernels: $(BUILD)/tools/bench_kernels
@@ -54,3 +89,5 @@ $(BUILD)/tools/bench_train: $(BUILD)/obj/tools/bench/bench_train.o $(STATIC)
 	$(Q)$(CC) $(SANITIZE_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 -include $(BUILD)/obj/tools/bench/bench_train.d
+-include $(BUILD)/obj/tools/bench/growth.d $(BUILD)/obj/tools/bench/chart.d $(BUILD)/obj/tools/bench/layers.d
+-include $(BUILD)/obj/tools/bench/errors.d

@@ -1,10 +1,10 @@
 #!/bin/sh
-# insert.sh DOCUMENT TABLE: puts TABLE between the document's two markers, in place of what is there.
+# insert.sh DOCUMENT TABLE [NAME]: puts TABLE between the document's markers of that name (table), in place of what is there.
 set -eu
-awk -v table="$2" '
-    /<!-- end of table -->/ { inside = 0 }
+awk -v table="$2" -v name="${3:-table}" '
+    index($0, "<!-- end of " name " -->") { inside = 0 }
     !inside { print }
-    /<!-- table: / {
+    index($0, "<!-- " name ": ") {
         inside = 1
         print ""
         while ((getline line < table) > 0) print line

@@ -1,5 +1,6 @@
 /* One measurement in a process of its own: `worker WORK MODEL THREADS SECONDS` repeats a piece of work for SECONDS (at least
- * three times) after one warm-up and prints "min_ms", "median_ms" and "runs", one a line. tools/bench/bench.c starts workers and
+ * three times) after one warm-up and prints "min_ms", "median_ms" and "runs", one a line. More words: side=, batch= and classes= (the first ones,
+ * asked for in one call); cpu=1 makes it processor time, which with one thread other processes disturb less. tools/bench/bench.c starts workers and
  * peers in turn and adds what it sees from outside: wall time and peak memory.
  *
  * `worker make ARCH MODEL` writes a model file with the generator's weights for an architecture of the zoo. */
@@ -12,16 +13,21 @@
 #include <string.h>
 #include <time.h>
 
+enum { MAX_CLASSES = 1000 };
+
 typedef struct {
     gcam_model *model;
     gcam_session *session;
     gcam_tensor *input;
     gcam_memory_count *memory;
+    int classes; /* asked for in one call */
 } job;
+
+static clockid_t used_clock = CLOCK_MONOTONIC;
 
 static double now(void) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(used_clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -32,13 +38,23 @@ static gcam_status forward(job *j) {
 static gcam_status explain(job *j, const char *method) {
     gcam_explanation **list = NULL;
     size_t count = 0;
+    gcam_target targets[MAX_CLASSES] = {{.class_index = GCAM_TOP_CLASS}};
+    for (int i = 1; i < j->classes && i < MAX_CLASSES; i++) targets[i].class_index = i;
     gcam_explain_options options = {.struct_size = sizeof options, .methods = &method, .method_count = 1};
+    options.targets = targets;
+    options.target_count = (size_t)(j->classes < MAX_CLASSES ? j->classes : MAX_CLASSES);
     gcam_status status = gcam_explain_tensor(&list, &count, j->session, j->input, 0, &options);
     gcam_explanations_free(list, count);
     return status;
 }
 
 static gcam_status gradcam(job *j) {
+    return explain(j, "gradcam");
+}
+
+/* Ten classes more: what each further class costs. */
+static gcam_status gradcam_11(job *j) {
+    j->classes = 11;
     return explain(j, "gradcam");
 }
 
@@ -81,6 +97,7 @@ static const struct {
     int once;
 } works[] = {{"forward", forward, 0},
              {"gradcam", gradcam, 0},
+             {"gradcam-11", gradcam_11, 0},
              {"gradient", gradient, 0},
              {"guided-gradcam", guided_gradcam, 0},
              {"allocations", allocations, 1}};
@@ -105,9 +122,20 @@ static gcam_status repeat(job *j, gcam_status (*run)(job *), double seconds) {
     return status;
 }
 
-static gcam_status open_job(job *j, const char *path, int threads) {
+/* The number after `name` among the last words, or `fallback`. */
+static int option(char **words, const char *name, int fallback) {
+    for (size_t length = strlen(name); *words; words++)
+        if (strncmp(*words, name, length) == 0 && (*words)[length] == '=') return atoi(*words + length + 1);
+    return fallback;
+}
+
+static gcam_status open_job(job *j, const char *path, int threads, char **words) {
     gcam_status status = gcam_model_load(&j->model, path, NULL);
-    gcam_session_options options = {.struct_size = sizeof options, .threads = threads};
+    int side = option(words, "side", 0);
+    gcam_session_options options = {.struct_size = sizeof options, .threads = threads, .height = side, .width = side};
+    options.batch = option(words, "batch", 1);
+    j->classes = option(words, "classes", 1);
+    if (option(words, "cpu", 0)) used_clock = CLOCK_PROCESS_CPUTIME_ID;
     if (!status) status = gcam_session_create(&j->session, j->model, &options);
     if (status) return status;
     gcam_shape shape = gcam_session_input_shape(j->session), flat = {1, {gcam_shape_count(&shape)}};
@@ -120,7 +148,7 @@ static int run_work(size_t index, char **argument) {
     gcam_memory_count memory = {0};
     job j = {.memory = &memory};
     gcam_allocator_count(&memory);
-    gcam_status status = open_job(&j, argument[2], atoi(argument[3]));
+    gcam_status status = open_job(&j, argument[2], atoi(argument[3]), argument + 5);
     if (!status) status = works[index].once ? works[index].run(&j) : repeat(&j, works[index].run, atof(argument[4]));
     if (status) fprintf(stderr, "worker: %s\n", gcam_last_error()->message);
     gcam_tensor_free(j.input);
@@ -175,7 +203,7 @@ int main(int argc, char **argv) {
         if (status) fprintf(stderr, "worker: %s: %s\n", argv[2], gcam_last_error()->message);
         return status != GCAM_OK;
     }
-    for (size_t i = 0; argc == 5 && i < sizeof works / sizeof *works; i++)
+    for (size_t i = 0; argc >= 5 && i < sizeof works / sizeof *works; i++)
         if (strcmp(argv[1], works[i].name) == 0) return run_work(i, argv);
     fprintf(stderr, "worker: see the first lines of tools/bench/worker.c\n");
     return 2;
