@@ -54,6 +54,24 @@ void gcam__leaky_relu(const gcam__compute *compute, const float *x, float *y, ui
     run(compute, &job, relu_unit);
 }
 
+typedef struct gate_job {
+    const gcam__simd *simd;
+    gcam__gate gate;
+    int64_t count;
+} gate_job;
+
+static void gate_unit(void *context, int64_t index, int worker) {
+    (void)worker;
+    const gate_job *job = context;
+    job->simd->gate(&job->gate, index * UNIT, gcam__min((index + 1) * UNIT, job->count));
+}
+
+void gcam__relu_backward(const gcam__compute *compute, const float *dy, const uint8_t *mask, float *dx, int64_t count,
+                         float slope, int positive) {
+    gate_job job = {gcam__simd_for(compute), {dy, dx, mask, slope, positive, mask == NULL}, count};
+    gcam__parallel(compute->pool, gcam__ceil_div(count, UNIT), gate_unit, &job);
+}
+
 static void add_unit(void *context, int64_t index, int worker) {
     (void)worker;
     const elementwise_job *job = context;

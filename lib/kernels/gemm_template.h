@@ -67,7 +67,10 @@ INLINE void product(int64_t k, const float *a, int64_t block, const float *b, in
         for (int64_t l = 0; l < k; l++, a++, b += ldb) step(sum, a, GCAM__STRIPE, b, rows, vectors);
     if (layout == TRANSPOSED)
         for (int64_t l = 0; l < k; l += TILE_ROWS, a += block)
-            for (int i = 0; i < TILE_ROWS; i++, b += ldb) step(sum, a + i, TILE_ROWS, b, rows, vectors);
+            for (int i = 0; i < TILE_ROWS; i++, b += ldb) {
+                __builtin_prefetch(a + block + i * TILE_ROWS); /* of the next block, which lies far away */
+                step(sum, a + i, TILE_ROWS, b, rows, vectors);
+            }
     store_tile(sum, tile, rows, vectors);
 }
 

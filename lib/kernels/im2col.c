@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { CHANNELS = 16 }; /* whose pages are read at a time */
+
 void gcam__column_tile_set(gcam__column_tile *tile, const gcam__conv *conv, int64_t first, int count, int nr) {
     tile->first = first;
     tile->count = count;
@@ -30,11 +32,13 @@ static void clear_lanes(float *panel, int64_t rows, int first, int nr) {
 void gcam__im2col(const gcam__simd *simd, const gcam__conv *conv, const gcam__column_tile *tile, const float *x,
                   int64_t c0, int64_t c1, int64_t rows, float *columns) {
     int64_t plane = conv->h * conv->w, used = (c1 - c0) * conv->r * conv->s, panel = rows * tile->nr;
-    for (int i = 0; i < tile->runs; i++) {
-        const gcam__run_of_columns *run = &tile->run[i];
-        simd->im2col_run(conv, run, x + (run->image * conv->c + c0) * plane, c1 - c0, tile->nr,
-                         columns + run->panel * panel + run->lane);
-    }
+    for (int64_t c = c0; c < c1; c += CHANNELS)
+        for (int i = 0; i < tile->runs; i++) {
+            const gcam__run_of_columns *run = &tile->run[i];
+            float *to = columns + run->panel * panel + (c - c0) * conv->r * conv->s * tile->nr + run->lane;
+            simd->im2col_run(conv, run, x + (run->image * conv->c + c) * plane, gcam__min(CHANNELS, c1 - c), tile->nr,
+                             to);
+        }
     int64_t panels = gcam__ceil_div(tile->count, tile->nr);
     if (tile->count % tile->nr) clear_lanes(columns + (panels - 1) * panel, used, tile->count % tile->nr, tile->nr);
     for (int64_t i = 0; i < panels && rows > used; i++)

@@ -132,6 +132,10 @@ void gcam__relu(const gcam__compute *compute, const float *x, float *y, uint8_t 
 /* y = x for x > 0, slope x otherwise; y may be x. */
 void gcam__leaky_relu(const gcam__compute *compute, const float *x, float *y, uint8_t *mask, int64_t count,
                       float slope);
+/* The way back: dx = p where the bit of mask is set, slope p elsewhere; p = dy, with `positive` max(dy, 0); dx may be dy. mask NULL:
+ * dx = p. NaN in dy stays where it is let through. */
+void gcam__relu_backward(const gcam__compute *compute, const float *dy, const uint8_t *mask, float *dx, int64_t count,
+                         float slope, int positive);
 /* y = a + b; y may be a or b. */
 void gcam__add(const gcam__compute *compute, const float *a, const float *b, float *y, int64_t count);
 /* y[plane] = x[plane] * scale[plane % channels] + shift[plane % channels], with `relu` max(0, .) of it; y may be x; shift may be

@@ -125,10 +125,18 @@ static int is_empty(const window *w) {
 
 /* Sums are kept in double: a global pool adds thousands of values. */
 static float average(const float *x, int64_t width, const window *w) {
-    double sum = 0;
-    for (int64_t h = w->rows.begin; h < w->rows.end; h++)
-        for (int64_t c = w->columns.begin; c < w->columns.end; c++) sum += x[h * width + c];
-    return (float)(sum / w->divisor);
+    enum { SUMS = 8 };
+    double sum[SUMS] = {0};
+    int64_t begin = w->columns.begin, end = w->columns.end, rows = w->rows.end - w->rows.begin;
+    if (begin == 0 && end == width) end *= rows, rows = 1; /* whole rows on end */
+    for (int64_t h = 0; h < rows; h++) {
+        const float *row = x + (w->rows.begin + h) * width;
+        int64_t c = begin;
+        for (; c + SUMS <= end; c += SUMS)
+            for (int i = 0; i < SUMS; i++) sum[i] += row[c + i];
+        for (int i = 0; c < end; c++, i++) sum[i] += row[c];
+    }
+    return (float)((((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]))) / w->divisor);
 }
 
 static void average_plane(const pool_job *job, int64_t plane, window_fn find) {

@@ -79,6 +79,16 @@ typedef struct gcam__depthwise {
     float *linear; /* one padded row */
 } gcam__depthwise;
 
+/* The way back through a rectifier: dx = p where the bit of mask is set (or `open`), slope p elsewhere; p = dy, or max(dy, 0) if
+ * `positive`. */
+typedef struct gcam__gate {
+    const float *dy;
+    float *dx;
+    const uint8_t *mask;
+    float slope;
+    int positive, open;
+} gcam__gate;
+
 /* One output row of max pooling over one plane. */
 typedef struct gcam__max_row {
     const float *x;
@@ -119,6 +129,7 @@ typedef struct gcam__simd {
     /* sums[r * S + s] += the plane's gradient of each tap; dy instead of y, bias and relu unused. */
     void (*depthwise_weights)(const gcam__depthwise *d, const float *dy, double *sums);
     void (*max_row)(const gcam__max_row *row);
+    void (*gate)(const gcam__gate *gate, int64_t begin, int64_t end);
 
     /* Winograd's transforms, [0] for F(2x2, 3x3) and [1] for F(4x4, 3x3). */
     void (*winograd_input[2])(const gcam__winograd_input *in);

@@ -7,6 +7,7 @@
 #include "kernels/vector_template.h"
 
 #include "kernels/depthwise_template.h"
+#include "kernels/gate_template.h"
 #include "kernels/gemm_template.h"
 #include "kernels/im2col_template.h"
 #include "kernels/linear_template.h"

@@ -14,6 +14,7 @@ const gcam__simd SIMD_TABLE = {
     .depthwise = depthwise,
     .depthwise_weights = depthwise_weights,
     .max_row = max_row,
+    .gate = gate,
     .winograd_input = {input_run2, input_run4},
     .winograd_output = {output_run2, output_run4},
     .winograd_filter = {filter_panel2, filter_panel4},
