@@ -169,6 +169,23 @@ START_TEST(deeplift_is_complete_in_every_layer) {
 }
 END_TEST
 
+/* Over an even reference the window's cells differ by rounding alone: the first takes the share, whichever is largest by a bit. */
+START_TEST(rounding_does_not_choose_the_winner) {
+    const layer_case c = {"max_pool", &(gcam_pool_params){.kernel = {2, 2}}, 1, {{4, {1, 1, 2, 2}}}, .scale = 0};
+    const float falling[4] = {0.1f, -0.2f, 0.3f, 0.25f}, even[4] = {0.5f, 0.5f, 0.5f, 0.50000006f};
+    trial t, other;
+    begin(&t, &c, GCAM__DEEPLIFT), begin(&other, &c, GCAM__DEEPLIFT);
+    memcpy(t.in[0]->data, falling, sizeof falling), memcpy(other.in[0]->data, even, sizeof even);
+    trial_forward(&t), trial_forward(&other);
+    t.dout->data[0] = 3;
+    spread(&t, &other, GCAM_RULE_DEEPLIFT, &usual);
+    const double factor = (0.3 - 0.5) / (0.1 - 0.5); /* to the reference's winner, as the output fell */
+    ck_assert_float_eq_tol(t.din[0]->data[0], 3 * factor, 1e-5);
+    for (int i = 1; i < 4; i++) ck_assert_float_eq(t.din[0]->data[i], 0);
+    trial_free(&t), trial_free(&other);
+}
+END_TEST
+
 /* ---- linear layers against dense sums ------------------------------------------------------------------------------------------ */
 
 static void check_dense(const layer_case *c, const dense *d, trial *t, gcam_rule rule, const gcam_relevance *how) {
@@ -483,6 +500,7 @@ Suite *relevance_suite(void) {
     tcase_add_loop_test(layers, lrp_conserves_relevance_in_every_layer, 0, layer_case_count);
     tcase_add_loop_test(layers, excitation_keeps_its_mass_in_every_layer, 0, layer_case_count);
     tcase_add_loop_test(layers, deeplift_is_complete_in_every_layer, 0, layer_case_count);
+    tcase_add_test(layers, rounding_does_not_choose_the_winner);
     tcase_add_loop_test(layers, weighted_layers_match_dense_sums, 0, layer_case_count);
     tcase_add_loop_test(layers, linear_layers_without_weights_match_dense_sums, 0, layer_case_count);
     suite_add_tcase(suite, layers);
