@@ -72,25 +72,34 @@ gcam_status gcam__recipro_map(const gcam__task *task, double *s) {
 
 /* ---- Score-CAM ---------------------------------------------------------------------------------------------------------------- */
 
-static void mask_input(const gcam__lab *lab, int64_t n, float *x, void *user) {
-    const work *w = user;
+/* The resized channel, from 0 to 1. pytorch-grad-cam aligns corners; torchcam scales before it resizes. */
+static void make_mask(const work *w, const int64_t *dim, int64_t k) {
     const gcam__map_layer *layer = w->task->layer;
-    const int64_t *dim = lab->study->input->shape.dim;
-    int64_t size = dim[2] * dim[3];
-    gcam__resize_map(layer->activation + n * layer->h * layer->w, layer->h, layer->w, w->mask, dim[2], dim[3],
-                     GCAM__BILINEAR);
-    float low = w->mask[0], high = w->mask[0];
-    for (int64_t i = 1; i < size; i++) low = fminf(low, w->mask[i]), high = fmaxf(high, w->mask[i]);
+    gcam_profile profile = w->task->study->options.profile;
+    int64_t cells = layer->h * layer->w, size = dim[2] * dim[3];
+    const float *a = layer->activation + k * cells, *range = profile == GCAM_PROFILE_TORCHCAM ? a : w->mask;
+    gcam__resize_map(a, layer->h, layer->w, w->mask, dim[2], dim[3],
+                     profile == GCAM_PROFILE_PYTORCH_GRAD_CAM ? GCAM__BILINEAR_ALIGNED : GCAM__BILINEAR);
+    float low = range[0], high = range[0];
+    for (int64_t i = 1; i < (range == a ? cells : size); i++) low = fminf(low, range[i]), high = fmaxf(high, range[i]);
     float scale = high > low ? 1 / (high - low) : 0;
-    for (int64_t i = 0; i < lab->size; i++) x[i] *= (w->mask[i % size] - low) * scale;
+    for (int64_t i = 0; i < size; i++) w->mask[i] = (w->mask[i] - low) * scale;
 }
 
-/* Softmax over the channels that are not flat; the others weigh nothing. */
-static void softmax_of_channels(const gcam__map_layer *layer, double *alpha) {
+static void mask_input(const gcam__lab *lab, int64_t n, float *x, void *user) {
+    const work *w = user;
+    const int64_t *dim = lab->study->input->shape.dim;
+    int64_t size = dim[2] * dim[3];
+    make_mask(w, dim, n);
+    for (int64_t i = 0; i < lab->size; i++) x[i] *= w->mask[i % size];
+}
+
+/* Softmax over the channels that are not flat; the others weigh nothing, unless they take part with a black input (pytorch-grad-cam). */
+static void softmax_of_channels(const gcam__map_layer *layer, int with_flat, double *alpha) {
     int64_t cells = layer->h * layer->w;
     double top = -INFINITY, sum = 0;
     for (int64_t k = 0; k < layer->k; k++) {
-        if (gcam__is_flat(layer->activation + k * cells, cells)) alpha[k] = -INFINITY;
+        if (!with_flat && gcam__is_flat(layer->activation + k * cells, cells)) alpha[k] = -INFINITY;
         top = fmax(top, alpha[k]);
     }
     for (int64_t k = 0; k < layer->k; k++) {
@@ -110,7 +119,7 @@ gcam_status gcam__score_map(const gcam__task *task, double *s) {
     if (status == GCAM_OK) status = gcam__lab_run(&lab, mask_input, keep_score, &w);
     gcam__lab_close(&lab);
     if (status == GCAM_OK) {
-        softmax_of_channels(task->layer, w.out);
+        softmax_of_channels(task->layer, task->study->options.profile == GCAM_PROFILE_PYTORCH_GRAD_CAM, w.out);
         status = gcam__sum_channels(task, w.out, s);
     }
     gcam__free(w.mask);

@@ -35,20 +35,29 @@ typedef struct total {
     double sum;
 } total;
 
+/* plane += each channel of `share` from 0 to 1: over all channels jointly, or each by itself (pytorch-grad-cam). */
+static void scale_channels(const float *share, int64_t channels, int64_t cells, int jointly, float *plane) {
+    int64_t step = jointly ? channels * cells : cells;
+    for (int64_t start = 0; start < channels * cells; start += step) {
+        float low = INFINITY, high = 0;
+        for (int64_t i = start; i < start + step; i++) low = fminf(low, share[i]), high = fmaxf(high, share[i]);
+        for (int64_t i = start; high > low && i < start + step; i++)
+            plane[i % cells] += (share[i] - low) / (high - low);
+    }
+}
+
 /* Adds one layer's shares (K x h x w, changed in place). */
 static gcam_status add_shares(total *t, float *share, const int64_t dim[3]) {
     const int64_t *size = t->task->study->input->shape.dim;
     int64_t cells = dim[1] * dim[2], pixels = size[2] * size[3];
-    float low = INFINITY, high = 0;
     for (int64_t i = 0; i < dim[0] * cells; i++) {
         t->sum += share[i];
         share[i] = fabsf(share[i]);
-        low = fminf(low, share[i]), high = fmaxf(high, share[i]);
     }
-    if (cells == 1 || high <= low) return GCAM_OK;
+    if (cells == 1) return GCAM_OK;
     float *plane = gcam__calloc((size_t)(cells + pixels), sizeof *plane);
     if (!plane) return gcam_last_error()->status;
-    for (int64_t i = 0; i < dim[0] * cells; i++) plane[i % cells] += (share[i] - low) / (high - low);
+    scale_channels(share, dim[0], cells, t->task->study->options.profile != GCAM_PROFILE_PYTORCH_GRAD_CAM, plane);
     gcam__resize_map(plane, dim[1], dim[2], plane + cells, size[2], size[3], GCAM__BILINEAR);
     for (int64_t i = 0; i < pixels; i++) t->map[i] += plane[cells + i];
     gcam__free(plane);

@@ -5,6 +5,7 @@
 #include "core/status.h"
 #include "explain/explain.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,8 +18,13 @@ static gcam_status run_rule(const gcam__task *task, gcam_rule rule) {
     return GCAM_OK;
 }
 
+/* Captum's Saliency is |dy/dx|. */
 gcam_status gcam__gradient_run(const gcam__task *task) {
-    return run_rule(task, GCAM_RULE_GRADIENT);
+    GCAM_TRY(run_rule(task, GCAM_RULE_GRADIENT));
+    gcam_tensor *raw = task->e->raw;
+    int absolute = task->study->options.profile == GCAM_PROFILE_CAPTUM;
+    for (int64_t i = 0; absolute && i < gcam_shape_count(&raw->shape); i++) raw->data[i] = fabsf(raw->data[i]);
+    return GCAM_OK;
 }
 
 gcam_status gcam__guided_run(const gcam__task *task) {

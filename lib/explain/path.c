@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { STEPS = 50, MOST_STEPS = 800, NOISE = 0, PLACE = 2 }; /* the last two: random streams */
+enum { STEPS = 50, CAPTUM_STEPS = 5, MOST_STEPS = 800, NOISE = 0, PLACE = 2 }; /* the last two: random streams */
 
 typedef struct work {
     const gcam__task *task;
@@ -189,7 +189,7 @@ gcam_status gcam__gradientshap_run(const gcam__task *task) {
     int64_t draws;
     work w;
     gcam_status status = begin_path(task, &w, &draws);
-    w.steps = options->samples > 0 ? options->samples : STEPS;
+    w.steps = options->samples > 0 ? options->samples : options->profile == GCAM_PROFILE_CAPTUM ? CAPTUM_STEPS : STEPS;
     w.sigma = options->noise > 0 ? options->noise : 0;
     if (status == GCAM_OK) status = run_path(task, &w, w.steps + draws, fill_shap, take_shap);
     if (status == GCAM_OK) end_path(task, &w);

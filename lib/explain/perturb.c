@@ -77,7 +77,7 @@ gcam_status gcam__occlusion_run(const gcam__task *task) {
     gcam__lab lab = {0};
     gcam_status status = begin(task, &w);
     w.window = options->window > 0 ? options->window : WINDOW;
-    w.stride = options->stride > 0 ? options->stride : STRIDE;
+    w.stride = options->stride > 0 ? options->stride : options->profile == GCAM_PROFILE_CAPTUM ? 1 : STRIDE;
     w.rows = places(w.h, w.window, w.stride);
     w.columns = places(w.w, w.window, w.stride);
     if (status == GCAM_OK) status = gcam__lab_open(&lab, task, w.rows * w.columns, -1);

@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-enum { STEPS = 50, NOISE = 0 }; /* NOISE: random stream */
+enum { STEPS = 50, CAPTUM_STEPS = 5, NOISE = 0 }; /* NOISE: random stream */
 
 typedef struct work {
     double sigma;
@@ -55,12 +55,13 @@ static double range_of(const float *x, int64_t count) {
 static gcam_status moments(const gcam__task *task, work *w, int64_t *count) {
     const gcam_explain_options *options = &task->study->options;
     int64_t size = input_size(task);
-    double level = options->noise > 0 ? options->noise : options->noise < 0 ? 0 : 0.15;
-    *w = (work){.sigma = level * range_of(input_of(task), size)};
+    int captum = options->profile == GCAM_PROFILE_CAPTUM; /* 5 copies, noise in units of the input, 1 of it */
+    double level = options->noise > 0 ? options->noise : options->noise < 0 ? 0 : captum ? 1 : 0.15;
+    *w = (work){.sigma = level * (captum ? 1 : range_of(input_of(task), size))};
     w->mean = gcam__calloc((size_t)size, 2 * sizeof *w->mean);
     if (!w->mean) return gcam_last_error()->status;
     w->squares = w->mean + size;
-    *count = options->samples > 0 ? options->samples : STEPS;
+    *count = options->samples > 0 ? options->samples : captum ? CAPTUM_STEPS : STEPS;
     gcam__lab lab;
     gcam_status status = gcam__lab_open(&lab, task, *count, gcam_network_input(task->study->network));
     if (status == GCAM_OK) status = gcam__lab_run(&lab, add_noise, take_moments, w);

@@ -2,7 +2,7 @@
  *
  *   dump_methods MODEL INPUT DIR CLASS METHOD[:OPTION=VALUE]...
  *
- * The k-th method's raw result goes to DIR/k.npy; one line a method says its layer (or "input"), score and residual. Options: layer, rule,
+ * The k-th method's raw result goes to DIR/k.npy; one line a method says its layer (or "input"), score and residual. Options: layer, profile, rule,
  * epsilon, gamma, ignore_bias, samples, seed, noise, baseline, quadrature, window, stride. */
 #include <gradcam.h>
 
@@ -19,6 +19,7 @@ static int set_option(asked *a, const char *name, const char *value) {
     gcam_explain_options *o = &a->options;
     double number = atof(value);
     if (strcmp(name, "layer") == 0) return a->layer = value, 0;
+    if (strcmp(name, "profile") == 0) return gcam_profile_find(&o->profile, value) != GCAM_OK;
     if (strcmp(name, "rule") == 0) return o->rule = value, 0;
     if (strcmp(name, "epsilon") == 0) return o->epsilon = number, 0;
     if (strcmp(name, "gamma") == 0) return o->gamma = number, 0;

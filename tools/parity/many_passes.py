@@ -113,6 +113,60 @@ def eigengradcam(s, _):
     return first_component(g * a, (g * a).sum(0))
 
 
+# Variants of published codes (METHODS 2).
+
+def pgc_plusplus(s, _):
+    """pytorch-grad-cam: the quotient form with 1e-6 in the denominator."""
+    g, a, _ = s.gradient(s.x, s.layer)
+    alpha = g**2 / (2 * g**2 + a.sum((1, 2), keepdim=True) * g**3 + 1e-6)
+    return weighted((torch.where(g != 0, alpha, torch.zeros_like(g)) * g.clamp(min=0)).sum((1, 2)), a)
+
+
+def torchcam_plusplus(s, _):
+    g, a, _ = s.gradient(s.x, s.layer)
+    return weighted((g**2 * g.clamp(min=0)).sum((1, 2)), a)
+
+
+def pgc_xgradcam(s, _):
+    g, a, _ = s.gradient(s.x, s.layer)
+    return weighted((g * a).sum((1, 2)) / (a.sum((1, 2)) + 1e-7), a)
+
+
+def pgc_eigencam(s, _):
+    """The column mean (over cells) is taken off first; sign as the centred sum of channels says."""
+    _, a, _ = s.gradient(s.x, s.layer)
+    a = a - a.mean((1, 2), keepdim=True)
+    return first_component(a, a.sum(0))
+
+
+def pgc_scorecam(s, _):
+    """Corners aligned; flat channels give a black input and take part."""
+    _, a, _ = s.gradient(s.x, s.layer)
+    masks = F.interpolate(a[None], s.x.shape[2:], mode="bilinear", align_corners=True)[0]
+    return weighted(torch.softmax(torch.stack([s.scores(s.x * scaled(m))[0] for m in masks]), 0), a)
+
+
+def torchcam_scorecam(s, _):
+    _, a, _ = s.gradient(s.x, s.layer)
+    y = torch.stack([s.scores(s.x * s.up(scaled(k)))[0] for k in a])
+    flat = a.amax((1, 2)) == a.amin((1, 2))
+    return weighted(torch.softmax(y.masked_fill(flat, -torch.inf), 0), a)
+
+
+def captum_saliency(s, _):
+    return s.gradient(s.x)[0].abs()
+
+
+def captum_smoothgrad(s, _):
+    return torch.stack([s.gradient(s.x + noise(s, n, 0))[0] for n in range(5)]).mean(0)
+
+
+def captum_gradcam(s, _):
+    """Not rectified."""
+    g, a, _ = s.gradient(s.x, s.layer)
+    return (g.mean((1, 2), keepdim=True) * a).sum(0)
+
+
 def scorecam(s, _):
     _, a, _ = s.gradient(s.x, s.layer)
     flat = a.amax((1, 2)) - a.amin((1, 2)) <= 1e-7 * a.abs().amax((1, 2))
@@ -140,8 +194,8 @@ def reciprocam(s, _):
     return tail(s, keep, a[0].numel(), s.layer).view_as(a[0])
 
 
-def fullgrad(s, _):
-    """|x dy/dx| and |b dy/do| of every convolution and norm, each scaled to 0..1 jointly over its channels."""
+def fullgrad(s, o):
+    """|x dy/dx| and |b dy/do| of every convolution and norm, each scaled to 0..1 over its channels jointly (or each alone: pgc)."""
     x, ops = s.x.detach().clone().requires_grad_(), Plain()
     y = s.run(x, ops)[0, s.klass]
     places = [x, *(o for o, _ in ops.biased)]
@@ -150,7 +204,8 @@ def fullgrad(s, _):
     shares += [g * b[:, None, None] for g, (_, b) in zip(gradients[1:], ops.biased) if g is not None and g.dim() == 4]
     total = torch.zeros_like(x[0, 0])
     for share in shares:
-        share = scaled(share.abs()[0])
+        share = share.abs()[0]
+        share = torch.stack([scaled(k) for k in share]) if o.get("profile") == "pgc" else scaled(share)
         total = total + F.interpolate(share[None], s.x.shape[2:], mode="bilinear", align_corners=False)[0].sum(0)
     return total.detach()[None]
 

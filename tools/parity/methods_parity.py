@@ -110,6 +110,11 @@ def one_pass(network):
         ("gradcam++", m.gradcam_plusplus), ("hirescam", m.hirescam), ("elementwise-gradcam", m.elementwise_gradcam),
         ("xgradcam", m.xgradcam), ("layercam", m.layercam), ("eigencam", m.eigencam), ("eigengradcam", m.eigengradcam))]
     rows += [("input-x-gradient", {}, further(m.input_x_gradient), PIXELS), ("fullgrad", {}, further(m.fullgrad), PIXELS)]
+    rows += [(name, dict(profile=profile), further(function), MAP) for name, profile, function in (
+        ("gradcam", "captum", m.captum_gradcam), ("gradcam++", "pgc", m.pgc_plusplus), ("gradcam++", "torchcam", m.torchcam_plusplus),
+        ("xgradcam", "pgc", m.pgc_xgradcam), ("eigencam", "pgc", m.pgc_eigencam))]
+    rows += [("gradient", dict(profile="captum"), further(m.captum_saliency), PIXELS),
+             ("fullgrad", dict(profile="pgc"), further(m.fullgrad), PIXELS)]
     return rows
 
 
@@ -125,6 +130,9 @@ def many(_network):
         ("vargrad", dict(samples=6, noise=0.15), further(m.vargrad), PIXELS),
         ("smooth-gradcam++", dict(samples=4, noise=0.3), further(m.smooth_plusplus), MAP),
         ("scorecam", {}, further(m.scorecam), MAP),
+        ("scorecam", dict(profile="pgc"), further(m.pgc_scorecam), MAP),
+        ("scorecam", dict(profile="torchcam"), further(m.torchcam_scorecam), MAP),
+        ("smoothgrad", dict(profile="captum"), further(m.captum_smoothgrad), PIXELS),
         ("ablationcam", {}, further(m.ablationcam), MAP),
         ("reciprocam", {}, further(m.reciprocam), MAP),
         ("occlusion", dict(window=12, stride=5), further(m.occlusion), MAP),
