@@ -169,6 +169,9 @@ typedef struct gcam_explain_options {
     gcam_fusion
         fusion; /**< of several layers, for maps of layers: one explanation in place of one a layer; its raw result has the input's size */
     unsigned smooth; /**< sum of GCAM_SMOOTH_* */
+    int channels;    /**< how many channels to list that speak for, and how many that speak against; default 3 */
+    const char *const *channel_names; /**< by index, for the lists and sentences; an entry may be NULL; default: none */
+    size_t channel_name_count;
 } gcam_explain_options;
 
 /** Fills in the defaults. */
@@ -206,6 +209,25 @@ GCAM_API const gcam_tensor *gcam_explanation_raw(const gcam_explanation *e);
 GCAM_API const gcam_tensor *gcam_explanation_map(const gcam_explanation *e);
 /** The channel weights alpha_k (`*count` of them); NULL for methods that have none. */
 GCAM_API const float *gcam_explanation_weights(const gcam_explanation *e, size_t *count);
+/** A channel that speaks for the target (weight > 0) or against it. */
+typedef struct gcam_channel {
+    int index;
+    const char *name;       /**< NULL: it has none */
+    double weight;          /**< alpha_k */
+    double mean;            /**< mean activation over the layer's cells */
+    double contribution;    /**< to the map: alpha_k sum A^k */
+    double share;           /**< |contribution| as a share of all channels' |contribution| */
+    const gcam_tensor *map; /**< A^k, h x w */
+} gcam_channel;
+/** The channels that speak most for the target, strongest first, then those that speak most against it (Selvaraju et al. 2018); NULL and 0 for
+ * methods without channel weights and for fused layers. Borrowed from the explanation. */
+GCAM_API const gcam_channel *gcam_explanation_channels(const gcam_explanation *e, size_t *count);
+/** One sentence in English: the class, its score, and because of which channels, by name where they have one, despite which others; for methods
+ * without channels, where the map is strongest. */
+GCAM_API const char *gcam_explanation_sentence(const gcam_explanation *e);
+/** The map of listed channel `index` as an explanation of its own, to be drawn; its score is the channel's weight. Free with
+ * gcam_explanation_free(). Errors: ARGUMENT, NOMEM. */
+GCAM_API gcam_status gcam_explanation_of_channel(gcam_explanation **out, const gcam_explanation *e, size_t index);
 /** The method's row in the table of methods. */
 GCAM_API const gcam_method_info *gcam_explanation_method(const gcam_explanation *e);
 GCAM_API const char *gcam_explanation_layer(const gcam_explanation *e); /**< NULL for methods of pixels */

@@ -44,6 +44,19 @@ GCAM_API gcam_status gcam_render_overlay(gcam_image **out, const gcam_image *pho
 GCAM_API gcam_status gcam_render_sheet(gcam_image **out, const gcam_image *photo, gcam_explanation *const *list,
                                        size_t count, const gcam_render_options *options);
 
+/** Explanations of one photo in rows and columns; everything is borrowed. */
+typedef struct gcam_grid {
+    size_t rows, columns;
+    const gcam_explanation *const *cells; /**< rows x columns of them, row by row; NULL: an empty place */
+    const char *const *row_labels;        /**< one a row; NULL: none */
+    const char *const *column_labels;     /**< one a column; NULL: none */
+    const char *const *captions;          /**< one a cell, below it; NULL: none; an entry may be NULL */
+} gcam_grid;
+
+/** Methods, models, layers or channels side by side, every picture at one size. Errors: ARGUMENT, LIMIT, NOT_FOUND (colour map), NOMEM. */
+GCAM_API gcam_status gcam_render_grid(gcam_image **out, const gcam_image *photo, const gcam_grid *grid,
+                                      const gcam_render_options *options);
+
 /** A picture as text for a terminal (half blocks, 24-bit colour); free with gcam_text_free(). */
 GCAM_API gcam_status gcam_render_terminal(char **out, const gcam_image *picture, const gcam_render_options *options);
 

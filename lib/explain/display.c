@@ -77,6 +77,10 @@ static void max_abs_channels(const gcam_tensor *raw, float *plane) {
     }
 }
 
+void gcam__enlarge(const float *map, const int64_t from[2], float *out, const int64_t to[2]) {
+    gcam__resize_map(map, from[0], from[1], out, to[0], to[1], GCAM__BILINEAR);
+}
+
 gcam_status gcam__make_pixels(const gcam__task *task, int64_t channels) {
     const int64_t *dim = task->study->input->shape.dim;
     gcam_shape shape = {3, {channels, dim[2], dim[3]}};

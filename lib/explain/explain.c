@@ -207,7 +207,9 @@ static gcam_status finish(const gcam__study *study, gcam_explanation *e) {
     const gcam_shape *raw = &e->raw->shape;
     int64_t dim[3] = {raw->rank == 3 ? raw->dim[0] : 1, raw->dim[raw->rank - 2], raw->dim[raw->rank - 1]};
     GCAM_TRY(gcam__check_finite(e->method->info.id, "the result", e->raw->data, dim));
-    return gcam__display(&task);
+    GCAM_TRY(gcam__display(&task));
+    GCAM_TRY(gcam__channels_list(&task));
+    return gcam__sentence(e);
 }
 
 /* Targets outermost, then layers, then methods; methods of pixels appear with the first layer only. */
@@ -246,6 +248,7 @@ static gcam_status fuse_at(gcam_explanation **list, size_t first, size_t *count,
     }
     if (status == GCAM_OK) {
         status = gcam__join_layers(study, out, parts, found);
+        if (status == GCAM_OK) status = gcam__sentence(out);
         for (size_t i = 0; i < found; i++) gcam_explanation_free(parts[i]);
         list[first] = out;
         *count = kept;

@@ -109,6 +109,9 @@ struct gcam_explanation {
     gcam_tensor *raw, *map;
     float *weights;
     size_t weight_count;
+    gcam_channel *channels; /* names and maps are owned */
+    size_t channel_count;
+    char *sentence;
     double score, probability, residual;
     gcam_profile profile;
     uint64_t seed;
@@ -151,6 +154,12 @@ gcam_status gcam__study_prepare(gcam__study *study, const gcam_explain_options *
 void gcam__study_clear(gcam__study *study);
 /* The task of an explanation whose method, aim and map_layer are set. */
 gcam__task gcam__task_of(const gcam__study *study, gcam_explanation *e);
+
+/* ---- channels.c ---- */
+/* Lists the channels, where the method weighs them. */
+gcam_status gcam__channels_list(const gcam__task *task);
+void gcam__channels_free(gcam_explanation *e);
+gcam_status gcam__sentence(gcam_explanation *e);
 
 /* ---- fuse.c ---- */
 gcam_status gcam__fusion_check(const gcam__study *study);
@@ -223,6 +232,8 @@ gcam_status gcam__gather(gcam__study *study);
 /* ---- display.c ---- */
 /* New raw result of `channels` x H x W at the input's size. */
 gcam_status gcam__make_pixels(const gcam__task *task, int64_t channels);
+/* Enlarges a map of from[0] x from[1] to to[0] x to[1], bilinearly. */
+void gcam__enlarge(const float *map, const int64_t from[2], float *out, const int64_t to[2]);
 /* Makes e->map from e->raw, and notes FLAT. */
 gcam_status gcam__display(const gcam__task *task);
 /* One rectified map of h x w (changed in place where the profile normalises first) resized to the network's input as the profile says. */

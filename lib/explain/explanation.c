@@ -8,6 +8,8 @@ void gcam_explanation_free(gcam_explanation *e) {
     gcam_tensor_free(e->map);
     gcam__free(e->weights);
     gcam__free(e->layer);
+    gcam__channels_free(e);
+    gcam__free(e->sentence);
     gcam__free(e->label);
     gcam__free(e->target_text);
     gcam__free((void *)(uintptr_t)e->target.layer);

@@ -5,7 +5,7 @@
 #include "gradcam/render.h"
 #include "render/colormap.h"
 
-enum { GCAM__MAX_NOTES = 8 };
+enum { GCAM__MAX_NOTES = 12 };
 
 /* All pointers are borrowed. */
 typedef struct gcam__view {

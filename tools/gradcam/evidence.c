@@ -76,6 +76,8 @@ void json_evidence(json_out *j, const gcam_explanation *e, const settings *s) {
     json_given(j, s);
     json_text(j, "equivalent_to", gcam_explanation_equivalent(e));
     json_warnings(j, gcam_explanation_warnings(e));
+    json_channels(j, e);
+    json_text(j, "sentence", gcam_explanation_sentence(e));
 }
 
 void json_model(json_out *j, engine *e, const settings *s) {
@@ -131,7 +133,10 @@ int save_with_evidence(record *r, const char *path, const gcam_image *picture, s
     else
         snprintf(title, sizeof title, "%zu explanations of one photo", count);
     snprintf(software, sizeof software, "gradcam %s", gcam_version());
-    gcam_metadata text[] = {{"Title", title}, {"Software", software}, {"Explanation", evidence}};
+    gcam_metadata text[] = {{"Title", title},
+                            {"Description", gcam_explanation_sentence(one)},
+                            {"Software", software},
+                            {"Explanation", evidence}};
     gcam_status status = gcam_image_save_with_text(picture, path, text, sizeof text / sizeof *text);
     free(evidence);
     return status ? record_fail(r) : EXIT_DONE;

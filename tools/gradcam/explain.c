@@ -98,6 +98,13 @@ static int save_sheet(record *r, engine *e, const settings *s) {
     return code;
 }
 
+static int draw_channels(record *r, size_t i, engine *e, const settings *s, const char *name) {
+    if (!gcam_explanation_channels(r->explanations[i], NULL)) return EXIT_DONE;
+    char **path = &r->files[i][FILE_CHANNELS];
+    *path = result_path(s, r->path, "%s.channels.png", name);
+    return *path ? save_channels(r, i, *path, e, s) : record_fail_with(r, "out of memory");
+}
+
 static int explain(record *r, engine *e, const settings *s, void *context) {
     int code = compute(r, e, s, context);
     double start = seconds_now();
@@ -106,6 +113,7 @@ static int explain(record *r, engine *e, const settings *s, void *context) {
         result_name(s, r->explanations[i], name, sizeof name);
         code = make_overlay(r, i, e, s, name);
         if (code == EXIT_DONE) code = save_arrays(r, i, s, name);
+        if (code == EXIT_DONE && s->channels && s->save & SAVE_PNG) code = draw_channels(r, i, e, s, name);
     }
     if (code == EXIT_DONE && s->save & SAVE_SHEET) code = save_sheet(r, e, s);
     r->seconds.render = seconds_now() - start;
@@ -152,6 +160,7 @@ static void print(const record *r, const settings *s) {
         const char *layer = gcam_explanation_layer(e);
         printf("  %s for %s (%d)%s%s\n", gcam_explanation_method(e)->title, gcam_explanation_label(e),
                gcam_explanation_class(e), layer ? ", layer " : "", layer ? layer : "");
+        printf("      %s\n", gcam_explanation_sentence(e));
         for (int k = 0; k < FILES; k++) {
             if (r->files[i][k]) printf("      %s\n", r->files[i][k]);
         }

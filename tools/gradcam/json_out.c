@@ -81,6 +81,10 @@ void json_row(json_out *j, const char *key) {
     open_bracket(j, key, "[]", 1);
 }
 
+void json_row_object(json_out *j) {
+    open_bracket(j, NULL, "{}", 1);
+}
+
 void json_end(json_out *j) {
     j->depth--;
     if (j->filled[j->depth] && !j->flat[j->depth]) new_line(j);

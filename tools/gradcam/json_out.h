@@ -21,6 +21,8 @@ void json_object(json_out *j, const char *key);
 void json_array(json_out *j, const char *key);
 /* An array whose values stand on one line. */
 void json_row(json_out *j, const char *key);
+/* An object inside an array, on one line. */
+void json_row_object(json_out *j);
 void json_end(json_out *j);
 /* NULL text becomes null. */
 void json_text(json_out *j, const char *key, const char *text);

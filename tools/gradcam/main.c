@@ -54,6 +54,21 @@ static const subcommand subcommands[] = {
      "  gradcam train flowers -o flowers.safetensors --epochs 30\n"
      "  gradcam train photos --graph mine.net --size 112 --first-size 64 --lr 0.1 --seed 1 -o mine.safetensors\n",
      1, 1, run_train},
+    {"compare", COMPARE, "PHOTO [options]", "methods, models, layers or classes side by side on one sheet",
+     "Writes STEM.compare.png. Columns are the methods, or where there is one the layers, or the models; the rest "
+     "makes rows.\n"
+     "\n"
+     "  gradcam compare dog.jpg -m alexnet.pth,vgg16.pth --method gradcam,guided-gradcam --class boxer\n"
+     "  gradcam compare dog.jpg -m vgg16.pth --layer features.4,features.9,features.16,features.23,features.29\n",
+     1, 1, run_compare},
+    {"name-channels", NAME_CHANNELS, "DIR [options]", "names for a layer's channels from a folder of class folders",
+     "Prints a table: each channel, the class that its mean activation tells best from the others, and how well (area "
+     "under\n"
+     "the ROC curve). `explain --channel-names` takes it.\n"
+     "\n"
+     "  gradcam name-channels photos -m vgg16.pth --layer features.29 > names.tsv\n"
+     "  gradcam explain dog.jpg -m vgg16.pth --channels 5 --channel-names names.tsv\n",
+     1, 1, run_name_channels},
     {"methods", METHODS, "[options]", "the table of explanation methods", "", 0, 0, run_methods},
     {"archs", ARCHS, "[options]", "the table of architectures", "", 0, 0, run_archs},
     {"doctor", DOCTOR, "[options]", "versions, processor, libraries, and a self-test", "", 0, 0, run_doctor},

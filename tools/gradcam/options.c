@@ -170,18 +170,19 @@ static int parse_smooth(settings *s, const char *value) {
 /* ---- the table -------------------------------------------------------------------------------------------------------- */
 
 static const option_row table[] = {
-    {"model", 'm', "FILE", WITH_PHOTOS, TEXT, AT(model), 0, 0, NULL,
+    {"model", 'm', "FILE", WITH_PHOTOS | NAME_CHANNELS, TEXT, AT(model), 0, 0, NULL,
      "checkpoint (.pth) or model file (.safetensors); default: the one built in"},
-    {"method", 0, "M,...", EXPLAIN | LOCALIZE, WORDS, AT(methods), 0, 0, NULL,
+    {"model", 'm', "FILE,...", COMPARE, WORDS, AT(models), 0, 0, NULL, "checkpoints or model files to compare"},
+    {"method", 0, "M,...", MAPPING, WORDS, AT(methods), 0, 0, NULL,
      "methods, as `gradcam methods` lists them (default gradcam)"},
-    {"class", 0, "C,...", EXPLAIN | LOCALIZE, WORDS, AT(classes), 0, 0, NULL,
+    {"class", 0, "C,...", MAPPING, WORDS, AT(classes), 0, 0, NULL,
      "classes: index, label, or a unique part of one (default: the best)"},
-    {"layer", 0, "L,...", EXPLAIN | LOCALIZE, WORDS, AT(layers), 0, 0, NULL,
+    {"layer", 0, "L,...", MAPPING | NAME_CHANNELS, WORDS, AT(layers), 0, 0, NULL,
      "layers for the CAM family (default: the network's own)"},
-    {"target", 0, "T", EXPLAIN | LOCALIZE, TEXT, AT(target), 0, 0, NULL,
+    {"target", 0, "T", MAPPING, TEXT, AT(target), 0, 0, NULL,
      "score to explain: logit (default), prob, logprob, diff:CLASS, fine, set:CLASS=WEIGHT,...,\n"
      "                          similar:PHOTO, area[:MASK], channel:K@LAYER; with a - before it, its negative"},
-    {"profile", 0, "P", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_profile,
+    {"profile", 0, "P", MAPPING, PARSED, 0, 0, 0, parse_profile,
      "paper, pytorch-grad-cam (pgc), captum, torchcam or lua (default paper)"},
     {"top", 'k', "K", CLASSIFY, INTEGER, AT(top), 1, 1e6, NULL, "how many classes to show (default 5)"},
     {"threshold", 0, "T", LOCALIZE, PARSED, 0, 0, 0, parse_threshold,
@@ -193,21 +194,22 @@ static const option_row table[] = {
      "draw outlines rather than boxes; the JSON has them too"},
     {"connect", 0, "N", LOCALIZE, PARSED, 0, 0, 0, parse_connect,
      "cells hang together by 4 sides, or by 8: sides and corners (default 8)"},
-    {"out", 'o', "DIR", EXPLAIN | LOCALIZE, TEXT, AT(out), 0, 0, NULL,
-     "folder for the results, created if need be (default .)"},
+    {"out", 'o', "DIR", MAPPING, TEXT, AT(out), 0, 0, NULL, "folder for the results, created if need be (default .)"},
     {"out", 'o', "FILE", TRAIN, TEXT, AT(out), 0, 0, NULL, "model file to write (default model.safetensors)"},
     {"save", 0, "KIND,...", EXPLAIN, PARSED, 0, 0, 0, parse_save,
      "png, sheet, npy (raw map), map (display map), none (default png,sheet)"},
-    {"show", 0, NULL, EXPLAIN | LOCALIZE, FLAG, AT(show), 0, 0, NULL, "preview in the terminal"},
-    {"colormap", 0, "NAME", EXPLAIN | LOCALIZE, TEXT, AT(colormap), 0, 0, NULL, "colours of the maps"},
-    {"alpha", 0, "A", EXPLAIN | LOCALIZE, REAL, AT(alpha), 1e-6, 1, NULL,
+    {"show", 0, NULL, MAPPING, FLAG, AT(show), 0, 0, NULL, "preview in the terminal"},
+    {"colormap", 0, "NAME", MAPPING, TEXT, AT(colormap), 0, 0, NULL, "colours of the maps"},
+    {"alpha", 0, "A", MAPPING, REAL, AT(alpha), 1e-6, 1, NULL,
      "share of the map's colour in an overlay, up to 1 (default 0.5)"},
-    {"arch", 0, "ID", WITH_MODEL, TEXT, AT(arch), 0, 0, NULL,
+    {"arch", 0, "ID", WITH_MODEL | NAME_CHANNELS | COMPARE, TEXT, AT(arch), 0, 0, NULL,
      "architecture, as `gradcam archs` lists them (default: found from the file)"},
-    {"labels", 0, "FILE", WITH_MODEL | TRAIN, TEXT, AT(labels), 0, 0, NULL, "class labels, one a line"},
-    {"preprocess", 0, "NAME", WITH_MODEL, TEXT, AT(preprocess), 0, 0, NULL,
+    {"labels", 0, "FILE", WITH_MODEL | NAME_CHANNELS | COMPARE | TRAIN, TEXT, AT(labels), 0, 0, NULL,
+     "class labels, one a line"},
+    {"preprocess", 0, "NAME", WITH_MODEL | NAME_CHANNELS | COMPARE, TEXT, AT(preprocess), 0, 0, NULL,
      "torchvision[-RESIZE[-CROP]][-bicubic], caffe, unit, cifar or squash (default: the model's)"},
-    {"size", 0, "HxW", WITH_PHOTOS, PARSED, 0, 0, 0, parse_size, "input size (default: the model's)"},
+    {"size", 0, "HxW", WITH_PHOTOS | NAME_CHANNELS | COMPARE, PARSED, 0, 0, 0, parse_size,
+     "input size (default: the model's)"},
     {"epochs", 0, "N", TRAIN, INTEGER, AT(epochs), 1, 1e6, NULL, "times that every photo is seen (default 16)"},
     {"batch", 0, "N", TRAIN, INTEGER, AT(batch), 1, 65536, NULL, "photos a step (default 64)"},
     {"lr", 0, "R", TRAIN, REAL, AT(lr), 1e-12, 1e3, NULL, "highest learning rate (default 0.15)"},
@@ -224,36 +226,39 @@ static const option_row table[] = {
      "share of the photos for validation, where there is no folder val (default 0.1)"},
     {"license", 0, "TEXT", TRAIN, TEXT, AT(license), 0, 0, NULL, "what the model file says of its licence"},
     {"seed", 0, "N", TRAIN, INTEGER, AT(seed), 0, 9e15, NULL, "of first weights, order and augmentation (default 0)"},
-    {"no-exif", 0, NULL, WITH_PHOTOS, FLAG, AT(no_exif), 0, 0, NULL,
+    {"no-exif", 0, NULL, WITH_PHOTOS | NAME_CHANNELS | COMPARE, FLAG, AT(no_exif), 0, 0, NULL,
      "do not turn photos as their EXIF orientation says"},
-    {"seed", 0, "N", EXPLAIN | LOCALIZE, INTEGER, AT(seed), 0, 9e15, NULL,
-     "of methods that draw random numbers (default 0)"},
-    {"fuse", 0, "HOW", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_fusion,
+    {"seed", 0, "N", MAPPING, INTEGER, AT(seed), 0, 9e15, NULL, "of methods that draw random numbers (default 0)"},
+    {"channels", 0, "N", EXPLAIN, INTEGER, AT(channels), 1, 1000, NULL,
+     "list the N channels that speak most for and against, and draw them (STEM.CLASS.METHOD.channels.png)"},
+    {"channel-names", 0, "FILE", MAPPING, TEXT, AT(channel_names), 0, 0, NULL,
+     "names of channels: number, tab, name on each line, as `gradcam name-channels` prints them"},
+    {"fuse", 0, "HOW", MAPPING, PARSED, 0, 0, 0, parse_fusion,
      "make the maps of several --layer one: mean, max or product"},
-    {"smooth", 0, "HOW,...", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_smooth,
+    {"smooth", 0, "HOW,...", MAPPING, PARSED, 0, 0, 0, parse_smooth,
      "tta: mean over mirrored and brighter views; principal: first component of the weighted channels"},
-    {"samples", 0, "N", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_samples,
+    {"samples", 0, "N", MAPPING, PARSED, 0, 0, 0, parse_samples,
      "noisy copies, steps or masks (default: the method's published number); auto: steps until 1 % is missing"},
-    {"noise", 0, "S", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_noise,
+    {"noise", 0, "S", MAPPING, PARSED, 0, 0, 0, parse_noise,
      "standard deviation of noise: share of the input's range (smooth-gradcam++, gradientshap: absolute)"},
-    {"baseline", 0, "B", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_baseline,
+    {"baseline", 0, "B", MAPPING, PARSED, 0, 0, 0, parse_baseline,
      "what a path starts from: zero (default), black, white, blur, uniform, mean or several"},
-    {"quadrature", 0, "Q", EXPLAIN | LOCALIZE, PARSED, 0, 0, 0, parse_quadrature,
+    {"quadrature", 0, "Q", MAPPING, PARSED, 0, 0, 0, parse_quadrature,
      "of integrated-gradients: gauss, trapezoid, left, right or middle (default gauss)"},
-    {"completeness", 0, "E", EXPLAIN | LOCALIZE, REAL, AT(completeness), 1e-9, 1, NULL,
+    {"completeness", 0, "E", MAPPING, REAL, AT(completeness), 1e-9, 1, NULL,
      "integrated-gradients: doubles the steps until the shares miss at most this part of the change"},
-    {"rule", 0, "NAME", EXPLAIN | LOCALIZE, TEXT, AT(rule), 0, 0, NULL,
+    {"rule", 0, "NAME", MAPPING, TEXT, AT(rule), 0, 0, NULL,
      "of lrp: epsilon-gamma-box (default), epsilon-plus, epsilon-alpha2-beta1, epsilon, lrp-0, gamma, z-plus, "
      "alpha2-beta1"},
-    {"epsilon", 0, "E", EXPLAIN | LOCALIZE, REAL, AT(epsilon), 1e-30, 1e6, NULL, "of lrp's rules (default 1e-6)"},
-    {"gamma", 0, "G", EXPLAIN | LOCALIZE, REAL, AT(gamma), 1e-30, 1e6, NULL, "of lrp's gamma rule (default 0.25)"},
-    {"window", 0, "N", EXPLAIN | LOCALIZE, INTEGER, AT(window), 1, GCAM_IMAGE_MAX_SIDE, NULL,
+    {"epsilon", 0, "E", MAPPING, REAL, AT(epsilon), 1e-30, 1e6, NULL, "of lrp's rules (default 1e-6)"},
+    {"gamma", 0, "G", MAPPING, REAL, AT(gamma), 1e-30, 1e6, NULL, "of lrp's gamma rule (default 0.25)"},
+    {"window", 0, "N", MAPPING, INTEGER, AT(window), 1, GCAM_IMAGE_MAX_SIDE, NULL,
      "side of occlusion's window in input pixels (default 35)"},
-    {"stride", 0, "N", EXPLAIN | LOCALIZE, INTEGER, AT(stride), 1, GCAM_IMAGE_MAX_SIDE, NULL,
+    {"stride", 0, "N", MAPPING, INTEGER, AT(stride), 1, GCAM_IMAGE_MAX_SIDE, NULL,
      "pixels from one window of occlusion to the next (default 8)"},
-    {"max-memory", 0, "SIZE", WITH_PHOTOS | INSPECT, PARSED, 0, 0, 0, parse_memory,
+    {"max-memory", 0, "SIZE", WITH_PHOTOS | NAME_CHANNELS | COMPARE | INSPECT, PARSED, 0, 0, 0, parse_memory,
      "allocate no more than, say, 500M: smaller batches, or an error (the mapped weights do not count)"},
-    {"graph", 0, "FILE", WITH_MODEL, TEXT, AT(graph), 0, 0, NULL,
+    {"graph", 0, "FILE", WITH_MODEL | NAME_CHANNELS | COMPARE, TEXT, AT(graph), 0, 0, NULL,
      "the network as text, where no known architecture fits"},
     {"graph", 0, "FILE", TRAIN, TEXT, AT(graph), 0, 0, NULL,
      "the network as text (default: a small residual network for photos of 128 x 128)"},
@@ -338,10 +343,10 @@ static void getopt_tables(const subcommand *which, struct option *options, char 
     *letters = '\0';
 }
 
-static const option_row *row_of(int code) {
+static const option_row *row_of(const subcommand *which, int code) {
     if (code >= FIRST_CODE) return &table[code - FIRST_CODE];
     for (size_t i = 0; i < ROWS; i++) {
-        if (table[i].letter && table[i].letter == code) return &table[i];
+        if (table[i].taken_by & which->bit && table[i].letter && table[i].letter == code) return &table[i];
     }
     return NULL;
 }
@@ -426,7 +431,7 @@ int settings_parse(settings *s, const subcommand *which, int argc, char **argv) 
     s->hold_out = 0.1;
     opterr = 0;
     for (int code; (code = getopt_long(argc, argv, letters, options, NULL)) != -1;) {
-        const option_row *row = row_of(code);
+        const option_row *row = row_of(which, code);
         if (!row || code == '?' || code == ':') return complain(which, code, argv);
         if (strcmp(row->name, "help") == 0) return -1;
         int result = set_option(s, row, optarg);
@@ -443,4 +448,5 @@ void settings_free(settings *s) {
     word_list_free(&s->methods);
     word_list_free(&s->classes);
     word_list_free(&s->layers);
+    word_list_free(&s->models);
 }

@@ -38,13 +38,16 @@ static int check_layers(const engine *e, const settings *s) {
 
 int request_make(request *q, const engine *e, const settings *s) {
     int code = make_targets(q, e, s);
-    return code == EXIT_DONE ? check_layers(e, s) : code;
+    if (code == EXIT_DONE) code = check_layers(e, s);
+    return code == EXIT_DONE ? request_names(q, s) : code;
 }
 
 void request_free(request *q) {
     free(q->targets);
     free(q->terms);
     free(q->mask);
+    free(q->names);
+    free(q->names_text);
     gcam_tensor_free(q->embedding);
     *q = (request){0};
 }
@@ -66,6 +69,9 @@ void request_options(gcam_explain_options *options, const request *q, const sett
     options->samples = (int)s->samples;
     options->noise = s->noise;
     options->baseline = s->baseline;
+    options->channels = (int)s->channels;
+    options->channel_names = q->names;
+    options->channel_name_count = q->name_count;
     options->fusion = s->fusion;
     options->smooth = s->smooth;
     options->quadrature = s->quadrature;

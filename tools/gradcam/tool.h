@@ -42,7 +42,7 @@ typedef struct settings {
 
     const char *model, *arch, *labels, *preprocess, *graph;
     const char *out, *target, *colormap;
-    word_list methods, classes, layers;
+    word_list methods, classes, layers, models;
     unsigned save;
     gcam_profile profile;
     gcam_dtype dtype;
@@ -52,6 +52,8 @@ typedef struct settings {
     gcam_fusion fusion;
     unsigned smooth;
     gcam_quadrature quadrature;
+    const char *channel_names;
+    long long channels;
     const char *rule;
     double completeness, epsilon, gamma;
     long long seed, top, threads, height, width;
@@ -79,9 +81,12 @@ enum {
     ARCHS = 64,
     DOCTOR = 128,
     TRAIN = 256,
+    NAME_CHANNELS = 2048,
+    COMPARE = 4096,
+    MAPPING = EXPLAIN | LOCALIZE | COMPARE, /* whatever asks for maps */
     WITH_PHOTOS = EXPLAIN | CLASSIFY | LOCALIZE,
     WITH_MODEL = WITH_PHOTOS | CONVERT | INSPECT,
-    ALL = 511
+    ALL = 511 | NAME_CHANNELS | COMPARE
 };
 
 typedef struct subcommand {
@@ -99,6 +104,8 @@ int run_classify(settings *s);
 int run_localize(settings *s);
 int run_convert(settings *s);
 int run_inspect(settings *s);
+int run_name_channels(settings *s);
+int run_compare(settings *s);
 int run_methods(settings *s);
 int run_archs(settings *s);
 int run_doctor(settings *s);
@@ -164,7 +171,13 @@ typedef struct request {
     gcam_term *terms;   /* what it points to */
     gcam_tensor *embedding;
     uint8_t *mask;
+    char *names_text;   /* of --channel-names */
+    const char **names; /* by channel; point into it */
+    size_t name_count;
 } request;
+
+/* Reads --channel-names. */
+int request_names(request *q, const settings *s);
 
 /* Reads --target into q->target. */
 int request_target(request *q, const engine *e, const settings *s);
@@ -195,7 +208,7 @@ typedef struct timing {
 } timing;
 
 /* One file name written for an explanation, or NULL. */
-enum { FILE_PNG, FILE_NPY, FILE_MAP, FILES };
+enum { FILE_PNG, FILE_NPY, FILE_MAP, FILE_CHANNELS, FILES };
 
 /* A photo with all that was found in it. */
 typedef struct record {
@@ -237,6 +250,10 @@ struct json_out;
 const char *engine_sha256(engine *e, const settings *s);
 /* Members of the object that stands for one explanation. */
 void json_evidence(struct json_out *j, const gcam_explanation *e, const settings *s);
+/* The member "channels", where there are any. */
+void json_channels(struct json_out *j, const gcam_explanation *e);
+/* A sheet of the channels that speak most for and against explanation `index`, where it has any. An exit code. */
+int save_channels(record *r, size_t index, const char *path, engine *e, const settings *s);
 /* The object "model". */
 void json_model(struct json_out *j, engine *e, const settings *s);
 /* Writes a picture with the evidence of explanations first .. first + count - 1 in its text chunks. An exit code. */
