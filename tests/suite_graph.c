@@ -178,6 +178,89 @@ START_TEST(other_input_sizes_work_where_shapes_allow) {
 }
 END_TEST
 
+/* ---- several inputs and outputs, any batch --------------------------------------------------------------------------------- */
+
+/* score_c = mean over the cells of max(0, a b), which is the first output; the second is a b itself. */
+static gcam_network *two_inputs(void) {
+    gcam_network *network;
+    gcam_status status = gcam_network_from_text(&network,
+                                                "gradcam graph 1\n"
+                                                "a = input channels=2 height=5 width=6\n"
+                                                "b = tensor_input shape=1,2,5,6\n"
+                                                "product = mul a b\n"
+                                                "act = relu product\n"
+                                                "pool = global_avg_pool act\n"
+                                                "score = flatten pool\n"
+                                                "output score\n"
+                                                "output product\n",
+                                                NULL);
+    ck_assert_msg(status == GCAM_OK, "%s", gcam_last_error()->message);
+    return network;
+}
+
+static void check_two_outputs(gcam_session *s, gcam_tensor *const in[2], int64_t batch) {
+    const float *a = in[0]->data, *b = in[1]->data, *score = gcam_session_output(s)->data;
+    ck_assert_ptr_eq(gcam_session_output_at(s, 0), gcam_session_output(s));
+    ck_assert_ptr_null(gcam_session_output_at(s, 2));
+    ck_assert_int_eq(gcam_session_output(s)->shape.dim[0], batch);
+    for (int64_t plane = 0; plane < 2 * batch; plane++) {
+        double mean = 0;
+        for (int64_t i = 30 * plane; i < 30 * (plane + 1); i++) {
+            ck_assert(gcam_session_output_at(s, 1)->data[i] == a[i] * b[i]);
+            mean += fmax(0, (double)a[i] * b[i]) / 30;
+        }
+        ck_assert_double_eq_tol(score[plane], mean, 1e-6);
+    }
+}
+
+/* The gradient of all scores with respect to either input. */
+static void check_two_gradients(gcam_session *s, gcam_tensor *const in[2]) {
+    gcam_tensor *seed;
+    const gcam_network *network = gcam_session_network(s);
+    ck_assert_int_eq(gcam_tensor_create(&seed, &gcam_session_output(s)->shape), GCAM_OK);
+    for (int64_t i = 0; i < gcam_shape_count(&seed->shape); i++) seed->data[i] = 1;
+    ck_assert_int_eq(gcam_session_backward(s, seed, GCAM_RULE_GRADIENT), GCAM_OK);
+    for (int k = 0; k < 2; k++) {
+        const gcam_tensor *gradient = gcam_session_gradient(s, gcam_network_input_at(network, k));
+        for (int64_t i = 0; i < gcam_shape_count(&gradient->shape); i++) {
+            double wanted = in[0]->data[i] * in[1]->data[i] > 0 ? in[1 - k]->data[i] / 30 : 0;
+            ck_assert_double_eq_tol(gradient->data[i], wanted, 1e-8);
+        }
+    }
+    gcam_tensor_free(seed);
+}
+
+static void check_batch(const gcam_network *network, int64_t batch) {
+    gcam_session *s;
+    gcam_tensor *in[2];
+    gcam_shape shape = gcam_shape_nchw(batch, 2, 5, 6);
+    gcam_session_options options = {.struct_size = sizeof options, .batch = batch};
+    ck_assert_int_eq(gcam_session_create_network(&s, network, &options), GCAM_OK);
+    for (int k = 0; k < 2; k++) {
+        ck_assert_int_eq(gcam_tensor_create(&in[k], &shape), GCAM_OK);
+        for (int64_t i = 0; i < gcam_shape_count(&shape); i++)
+            in[k]->data[i] = (float)gcam__random_uniform(17, (uint64_t)k, 0, (uint64_t)i) - 0.5f;
+        ck_assert_int_eq(gcam_session_watch(s, gcam_network_input_at(network, k), GCAM_WATCH_GRADIENT), GCAM_OK);
+    }
+    const gcam_tensor *const given[2] = {in[0], in[1]};
+    ck_assert_int_eq(gcam_session_forward_inputs(s, given, 2), GCAM_OK);
+    check_two_outputs(s, in, batch);
+    check_two_gradients(s, in);
+    ck_assert_int_eq(gcam_session_forward(s, in[0]), GCAM_ERR_ARGUMENT);
+    ck_assert_str_eq(gcam_last_error()->message, "the network has 2 inputs, 1 were given");
+    for (int k = 0; k < 2; k++) gcam_tensor_free(in[k]);
+    gcam_session_free(s);
+}
+
+START_TEST(several_inputs_and_outputs_in_any_batch) {
+    gcam_network *network = two_inputs();
+    ck_assert_int_eq(gcam_network_input_count(network), 2);
+    ck_assert_int_eq(gcam_network_output_count(network), 2);
+    for (int64_t batch = 1; batch <= 4; batch += 3) check_batch(network, batch);
+    gcam_network_free(network);
+}
+END_TEST
+
 /* ---- passes ----------------------------------------------------------------------------------------------------------------- */
 
 static const char *const names[] = {"image",   "stem",  "relu",  "left", "left.relu", "right", "add",
@@ -592,6 +675,7 @@ Suite *graph_suite(void) {
     tcase_add_test(tcase, a_network_knows_its_layers);
     tcase_add_test(tcase, the_builder_names_what_is_wrong);
     tcase_add_test(tcase, other_input_sizes_work_where_shapes_allow);
+    tcase_add_test(tcase, several_inputs_and_outputs_in_any_batch);
     tcase_add_test(tcase, watching_does_not_change_results);
     tcase_add_test(tcase, a_pass_may_start_from_given_values);
     tcase_add_test(tcase, the_input_gradient_is_the_derivative);

@@ -85,7 +85,7 @@ class Case:
         np.save(self.input_path, self.inputs())
         self.x = torch.from_numpy(np.load(self.input_path)).double().requires_grad_()
         self.reads, self.state = self.dump.reads(), state
-        self.layers = (network.target, network.depths[1])
+        self.layers, self.asked = (network.target, network.depths[1]), None
 
     def inputs(self):
         """The photos, squashed to the input size; drawn pictures where there are none."""
@@ -105,16 +105,22 @@ class Case:
         return rows + (self.onnx_rows(free, top) if self.network.opset else [])
 
     def onnx_rows(self, free, top):
-        """The same network by way of its export: logits, the map at the target layer, and what passes all decisions."""
+        """The same network by way of its export: logits, the map at the default layer, and what passes all decisions. No rows where
+        PyTorch cannot export it for this size."""
         path = os.path.join(self.work, "model.onnx")
-        self.network.export(self.state, path, self.size[1:])
-        self.dump, self.layers = Dump(self.dump.program, path, self.dump.folder), (self.network.target,)
+        try:
+            self.network.export(self.state, path, self.size[1:])
+        except torch.onnx.errors.SymbolicValueError:
+            return []
+        self.dump, self.layers, self.asked = Dump(self.dump.program, path, self.dump.folder), (self.network.target,), "-"
         self.reads = Aliased(self.dump.reads())
-        methods, run = ("gradcam", "guided-backprop"), Pass(free, self.x, top)
-        self.explain("explain", methods, top, self.layers)
-        rows = self.logit_rows(free) + self.map_rows(run, "gradcam", "") + self.free_rows(run, "guided-backprop", "")
-        self.explain("explain-decisions", methods, top, self.layers)
-        rows += self.replayed_rows(free, ("guided-backprop",), top, "")
+        pixels, run = ("gradient", "guided-backprop") if self.network.guided else ("gradient",), Pass(free, self.x, top)
+        self.explain("explain", ("gradcam", *pixels), top, self.layers)
+        rows = self.logit_rows(free) + self.map_rows(run, "gradcam", "")
+        for name in pixels:
+            rows += self.free_rows(run, name, "")
+        self.explain("explain-decisions", pixels, top, self.layers)
+        rows += self.replayed_rows(free, pixels, top, "")
         return [(f"onnx: {name}", value, limit, f"{note} opset {self.network.opset}".strip()) for name, value, limit, note in rows]
 
     def activation_rows(self, free):
@@ -130,11 +136,15 @@ class Case:
                 ("layers without a name", len(missing), 0, " ".join(missing))]
 
     def explain(self, command, methods, classes, layers):
-        self.dump.run(command, self.input_path, self.dump.folder, ",".join(layers), ",".join(methods),
+        """An export is asked for its default layer, whatever that is called."""
+        self.dump.run(command, self.input_path, self.dump.folder, self.asked or ",".join(layers), ",".join(methods),
                       ",".join(map(str, classes)))
 
+    def label(self, layer):
+        return self.asked if self.asked and layer != "input" else layer
+
     def loaded(self, layer, method, kind):
-        return np.stack([self.dump.load(f"{n}.{layer}.{method}.{kind}") for n in range(self.size[0])])
+        return np.stack([self.dump.load(f"{n}.{self.label(layer)}.{method}.{kind}") for n in range(self.size[0])])
 
     def explanation_rows(self, free, top):
         """Maps at the target layer are compared as they are. What passes many decisions on the way back (pixels, maps at a
@@ -291,8 +301,8 @@ def photo_rows(network, program, shared, work):
         dump.run("activations", input_path, folder, ",")
         top = np.argsort(-dump.load("output").ravel(), kind="stable")[:5]
         methods = ("signed", "gradcam", "counterfactual")
-        dump.run("explain", input_path, folder, network.target, ",".join(methods), str(top[0]))
-        maps = {m: dump.load(f"0.{network.target}.{m}.raw") for m in methods}
+        dump.run("explain", input_path, folder, "-", ",".join(methods), str(top[0]))
+        maps = {m: dump.load(f"0.-.{m}.raw") for m in methods}
         if kind == "pth":
             first = {"pixels": pixels, "top": top, "scale": np.abs(maps["signed"]).max(), **maps}
             continue

@@ -8,7 +8,7 @@
  *   dump photo MODEL PHOTO OUT                            a photo as the model wants it, EXIF orientation ignored
  *   dump convert IN OUT                                   the self-contained model file
  *
- * Lists are separated by commas; CLASSES has one class for each image of the batch. Decisions are DIR/decisions/LAYER.npy: the
+ * Lists are separated by commas; "-" for LAYERS of explain is the network's default layer, and its name in the files; CLASSES has one class for each image of the batch. Decisions are DIR/decisions/LAYER.npy: the
  * outputs of rectifiers and what max-pools and clipped activations read, seen by hooks in the very pass that made the result. */
 #include <gradcam.h>
 
@@ -171,9 +171,10 @@ static int dump_gradient(job *j, char **argument) {
     return failed;
 }
 
-static int save_explanation(const job *j, int image, const gcam_explanation *e) {
+static int save_explanation(const job *j, int image, int by_default, const gcam_explanation *e) {
     const char *layer = gcam_explanation_layer(e), *method = gcam_explanation_method(e)->id;
     char name[512];
+    if (layer && by_default) layer = "-";
     snprintf(name, sizeof name, "%d.%s.%s.raw", image, layer ? layer : "input", method);
     if (save(j->dir, name, gcam_explanation_raw(e))) return 1;
     snprintf(name, sizeof name, "%d.%s.%s.map", image, layer ? layer : "input", method);
@@ -182,7 +183,7 @@ static int save_explanation(const job *j, int image, const gcam_explanation *e) 
 
 static int dump_explain(job *j, char **argument) {
     list layers = split(argument[3]), methods = split(argument[4]), classes = split(argument[5]);
-    int failed = 0;
+    int failed = 0, by_default = layers.count == 1 && strcmp(layers.item[0], "-") == 0;
     for (int image = 0; image < classes.count && !failed; image++) {
         gcam_target target = {GCAM_TARGET_LOGIT, atoi(classes.item[image]), 0};
         gcam_explain_options options = {.struct_size = sizeof options,
@@ -191,11 +192,11 @@ static int dump_explain(job *j, char **argument) {
                                         .targets = &target,
                                         .target_count = 1,
                                         .layers = layers.item,
-                                        .layer_count = (size_t)layers.count};
+                                        .layer_count = by_default ? 0 : (size_t)layers.count};
         gcam_explanation **found = NULL;
         size_t count = 0;
         if (gcam_explain_tensor(&found, &count, j->session, j->input, image, &options)) return 1;
-        for (size_t i = 0; i < count && !failed; i++) failed = save_explanation(j, image, found[i]);
+        for (size_t i = 0; i < count && !failed; i++) failed = save_explanation(j, image, by_default, found[i]);
         gcam_explanations_free(found, count);
     }
     return failed || save(j->dir, "output", gcam_session_output(j->session));

@@ -1,9 +1,11 @@
 """The networks that are compared, as PyTorch modules: a network is one row of NETWORKS (and a class, where torchvision has none)."""
 import contextlib
 import os
+from collections import OrderedDict
 
 import torch
 import torchvision
+from PIL import Image
 from torch import nn
 
 import generator
@@ -58,18 +60,27 @@ class ResNetCifar(nn.Module):
         return self.fc(self.avgpool(x).flatten(1))
 
 
+def load(net, state):
+    """load_state_dict, also for modules that look at the version of what they load."""
+    state = OrderedDict(state)
+    state._metadata = net.state_dict()._metadata
+    net.load_state_dict(state)
+
+
 class Network:
     """`make`: a constructor without weights. `checkpoint`: a file of real weights; None: the generator's. `target`: the default
     layer for class activation maps. `depths`: layers whose gradient is compared. `gap`: CAM applies. `sizes`: batch, H, W. `resize`, `crop`: of a
     photo; `filter`: of its resize. `unit`: values 0..1 without mean and deviation. `opset`: operator set of its ONNX export; None: not
-    exported."""
+    exported. `guided`: its activations are operators of that set, so that rules of activations mean the same for the export. `settle`:
+    side of the pictures that batch-norm statistics come from; None: random ones."""
     SIZES = ((1, 224, 224), (3, 224, 224), (1, 256, 320), (3, 256, 320))
     MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
     def __init__(self, name, make, target, depths, checkpoint=None, gap=False, sizes=SIZES, resize=256, crop=224, unit=False,
-                 opset=None):
+                 opset=None, settle=None, guided=True):
         self.name, self.make, self.target, self.depths, self.opset = name, make, target, depths, opset
         self.checkpoint, self.gap, self.sizes, self.resize, self.crop, self.unit = checkpoint, gap, sizes, resize, crop, unit
+        self.settle, self.guided = settle, guided
 
     def describe(self):
         """What a result of this network depends on, but for the code."""
@@ -82,19 +93,41 @@ class Network:
         """The weights, float32, as a state dict."""
         if self.checkpoint:
             return torch.load(os.path.join(shared, self.checkpoint), map_location="cpu")
-        return generator.fill(1, self.make().state_dict())
+        net = self.make()
+        state = generator.fill(1, net.state_dict())
+        return self.settled(net, state) if self.settle else state
+
+    def settled(self, net, state):
+        """The same with batch-norm statistics near those of drawn pictures: mean + 0.1 deviations times a random number in -1 .. 1,
+        variance times one in 0.5 .. 1.5, no channel's below the layer's mean. With statistics out of the air, fifty layers without rectifiers saturate every clip, and
+        the network is a hash function of its input."""
+        load(net, state)
+        norms = {name: m for name, m in net.eval().named_modules() if isinstance(m, nn.BatchNorm2d)}
+        for m in norms.values():
+            m.momentum = None
+            m.reset_running_stats()
+            m.train()
+        pictures = [self.transform(self.settle)(Image.fromarray(generator.picture(n, 160, 160))) for n in range(4)]
+        with torch.no_grad():
+            net(torch.stack(pictures))
+        for name, m in norms.items():
+            mean, var = f"{name}.running_mean", f"{name}.running_var"
+            spread = m.running_var.clamp(min=m.running_var.mean())
+            state[mean] = m.running_mean + state[mean] * spread.sqrt()
+            state[var] = spread * state[var]
+        return state
 
     def export(self, state, path, size):
         """Writes the network as torch.onnx.export does it for one picture."""
         net = self.make().eval()
-        net.load_state_dict(state)
+        load(net, state)
         with open(os.devnull, "w") as null, contextlib.redirect_stdout(null):
             torch.onnx.export(net, torch.zeros(1, 3, *size), path, opset_version=self.opset)
 
     def double(self, state):
         """The network in float64 with these weights, nothing of it asking for parameter gradients."""
         net = self.make().double().eval()
-        net.load_state_dict(state)
+        load(net, state)
         for parameter in net.parameters():
             parameter.requires_grad_(False)
         return net
@@ -122,9 +155,10 @@ def torchvision_net(name, **options):
     return make
 
 
-def zoo(name, target, depths, sizes=((1, 224, 224),), gap=True, opset=17, **options):
+def zoo(name, target, depths, sizes=((1, 224, 224),), gap=True, opset=17, guided=True, settle=96, **options):
     """A network of torchvision with random weights, and its export."""
-    return Network(name, torchvision_net(name, **options), target, (*depths, target), gap=gap, sizes=sizes, opset=opset)
+    return Network(name, torchvision_net(name, **options), target, (*depths, target), gap=gap, sizes=sizes, opset=opset,
+                   guided=guided, settle=settle)
 
 
 SMALL = ((2, 64, 96),)
@@ -149,21 +183,21 @@ NETWORKS = [
     zoo("densenet121", "relu", ("features.relu0", "features.denseblock2"), opset=13),
     zoo("densenet161", "relu", ("features.relu0", "features.denseblock2"), SMALL, opset=9),
     zoo("googlenet", "inception5b", ("conv1", "inception3b"), BOTH, **PUBLISHED),
-    zoo("inception_v3", "Mixed_7c", ("Conv2d_1a_3x3", "Mixed_6a"), ((1, 299, 299), (2, 112, 128)), **PUBLISHED),
+    zoo("inception_v3", "Mixed_7c", ("Conv2d_1a_3x3", "Mixed_6a"), ((1, 299, 299), (2, 112, 128)), settle=128, **PUBLISHED),
     zoo("mobilenet_v2", "features.18", ("features.0", "features.8"), BOTH),
     zoo("mobilenet_v3_small", "features.12", ("features.0", "features.6"), gap=False),
-    zoo("mobilenet_v3_large", "features.16", ("features.0", "features.8"), SMALL, gap=False, opset=13),
+    zoo("mobilenet_v3_large", "features.16", ("features.0", "features.8"), SMALL, gap=False, opset=13, guided=False),
     zoo("shufflenet_v2_x1_0", "conv5", ("conv1", "stage3.0")),
     zoo("shufflenet_v2_x2_0", "conv5", ("conv1", "stage3.0"), SMALL, opset=11),
     zoo("mnasnet1_0", "layers.16", ("layers.2", "layers.10"), opset=16),
     zoo("mnasnet0_5", "layers.16", ("layers.2", "layers.10"), SMALL, opset=9),
-    zoo("efficientnet_b0", "features.8", ("features.0", "features.4")),
-    zoo("efficientnet_b3", "features.8", ("features.0", "features.4"), SMALL, opset=13),
-    zoo("efficientnet_v2_s", "features.7", ("features.0", "features.4"), SMALL, opset=11),
+    zoo("efficientnet_b0", "features.8", ("features.0", "features.4"), guided=False),
+    zoo("efficientnet_b3", "features.8", ("features.0", "features.4"), SMALL, opset=13, guided=False),
+    zoo("efficientnet_v2_s", "features.7", ("features.0", "features.4"), SMALL, opset=11, guided=False),
     zoo("regnet_x_400mf", "trunk_output", ("stem", "trunk_output.block2"), opset=15),
     zoo("regnet_y_400mf", "trunk_output", ("stem", "trunk_output.block2"), SMALL),
-    zoo("convnext_tiny", "features.7", ("features.0", "features.3"), gap=False),
-    zoo("convnext_base", "features.7", ("features.0", "features.3"), SMALL, gap=False, opset=13),
+    zoo("convnext_tiny", "features.7", ("features.0", "features.3"), gap=False, guided=False),
+    zoo("convnext_base", "features.7", ("features.0", "features.3"), SMALL, gap=False, opset=13, guided=False),
     Network("vgg16_bn", torchvision_net("vgg16_bn"), "features.42", ("features.5", "features.22", "features.42"),
             sizes=Network.SIZES[:3], opset=13),
     Network("vgg16", torchvision_net("vgg16"), "features.29", ("features.3", "features.15", "features.29"),

@@ -6,6 +6,7 @@ the table is written into FILE between its markers. The exit code is 1 where a r
 """
 import argparse
 import fnmatch
+import glob
 import hashlib
 import json
 import os
@@ -76,6 +77,16 @@ def stored(task, options, mark):
     return os.path.join(options.work, "rows", hashlib.sha256((mark + task.about).encode()).hexdigest()[:24] + ".json")
 
 
+def earlier(task, options):
+    """Rows that an earlier build of the library got for the same task, the newest; None: there are none."""
+    for path in sorted(glob.glob(os.path.join(options.work, "rows", "*.json")), key=os.path.getmtime, reverse=True):
+        with open(path) as f:
+            kept = json.load(f)
+        if kept.get("about") == task.about:
+            return kept["rows"]
+    return None
+
+
 def run(task, options, mark):
     """Rows of a task, from the store where they are there; a crash is a failing row."""
     store = stored(task, options, mark)
@@ -92,7 +103,7 @@ def run(task, options, mark):
         shutil.rmtree(os.path.join(options.work, f"work-{os.getpid()}"), ignore_errors=True)
     os.makedirs(os.path.dirname(store), exist_ok=True)
     with open(store, "w") as f:
-        json.dump({"title": task.title, "seconds": round(time.time() - start, 1), "rows": rows}, f)
+        json.dump({"title": task.title, "about": task.about, "seconds": round(time.time() - start, 1), "rows": rows}, f)
     return rows
 
 
@@ -141,6 +152,7 @@ def markdown(results):
 def onnx_table(results):
     """The exports: an operator set and five figures for each case."""
     columns = [("logits", "logits"), ("top-5 that differ", "top-5 that differ"), ("Grad-CAM", "gradcam"),
+               ("gradient: replayed", "gradient, replayed"), ("gradient: free", "gradient, free"),
                ("guided-backprop: replayed", "guided-backprop, replayed"), ("guided-backprop: free", "guided-backprop, free"),
                ("widest tie", "decisions that differ")]
     head = ["exported to ONNX: network, batch, size", "operator set", *(title for title, _ in columns)]
@@ -164,14 +176,16 @@ def photo_table(results):
     return lines
 
 
-def write_docs(path, results, left):
-    """`left`: titles of the cases that were not run."""
+def write_docs(path, results, left, old):
+    """`left`: titles of the cases that were not run; `old`: of those whose rows an earlier build got."""
     with open(path) as f:
         before, rest = f.read().split(BEGIN)
     after = rest.split(END)[1]
     count = sum(len(rows) for _, rows in results)
     failed = sum(row[1] > row[2] for _, rows in results for row in rows)
     parts = [f"{count} rows, {failed} failed; PyTorch {torch.__version__}.", *explanations(results), markdown(results)]
+    if old:
+        parts.append("Measured with an earlier build of the library, time being short: " + "; ".join(old) + ".")
     if left:
         parts.append("Not measured in this run: " + "; ".join(left) + ".")
     with open(path, "w") as f:
@@ -186,27 +200,31 @@ def main():
     parser.add_argument("--docs", help="Markdown file to write the table into")
     parser.add_argument("--only", default="", help="parts of titles with * and ?, separated by semicolons")
     parser.add_argument("--threads", type=int, default=2, help="of both; 1 on a machine that is busy")
-    parser.add_argument("--budget", type=float, default=float("inf"), help="seconds after which no new case is begun")
+    parser.add_argument("--budget", type=float, default=float("inf"), help="seconds after which no new case is begun; then rows of earlier builds stand in, and are named")
     parser.add_argument("--quick", action="store_true", help="small networks, one size")
     parser.add_argument("--fresh", action="store_true", help="run finished cases again")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     torch.set_num_threads(options.threads)
     os.environ["PARITY_THREADS"] = str(options.threads)
-    mark, results, left, start = fingerprint(options.dump), {}, [], time.time()
+    mark, results, left, old, start = fingerprint(options.dump), {}, [], [], time.time()
     ordered = list(chosen(options))
     for task in sorted(ordered, key=lambda task: task.pixels):
         if time.time() - start > options.budget and not os.path.exists(stored(task, options, mark)):
-            left.append(task.title)
-            continue
-        results[task.title] = run(task, options, mark)
+            rows = earlier(task, options)
+            (old if rows else left).append(task.title)
+            if not rows:
+                continue
+            results[task.title] = rows
+        else:
+            results[task.title] = run(task, options, mark)
         show(task.title, results[task.title])
     results = [(task.title, results[task.title]) for task in ordered if task.title in results]
     count = sum(len(rows) for _, rows in results)
     failed = sum(row[1] > row[2] for _, rows in results for row in rows)
     print(f"\n{count} rows, {failed} failed" + (f"; {len(left)} cases not begun" if left else ""))
     if options.docs and not (options.quick or options.only):
-        write_docs(options.docs, results, left)
+        write_docs(options.docs, results, left, old)
     return 1 if failed or not count else 0
 
 

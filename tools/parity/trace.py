@@ -113,7 +113,7 @@ class Trace:
     def _leave(self, module, _inputs, output):
         """What may be added to in place is handed on as a copy."""
         self.outputs[self._stack.pop()] = output
-        in_place = isinstance(module, (nn.BatchNorm2d, torchvision.ops.StochasticDepth))
+        in_place = isinstance(module, (nn.BatchNorm2d, nn.Sequential, torchvision.ops.StochasticDepth))
         return output.clone() if in_place else output
 
     @contextlib.contextmanager
