@@ -6,9 +6,6 @@ KNOWN = [
      "the loss of a few near ties, not of arithmetic: replayed, the same gradient agrees to 1.8e-6 of the maximum, and every decision "
      "that differs is a tie to 4e-7. One of the three photos has an unlucky tie below a large gradient: with im2col and BLAS in place of "
      "Winograd the figure is 0.0174, and PyTorch's own float32 has 0.0082 on that image without oneDNN and 0.0037 with it."),
-    *(("one photo, three files of mobilenet_v2", f".onnx: {name}",
-       "the exporter folds batch norm into the convolutions, which rounds the weights anew; with these random weights PyTorch's own "
-       "float32 map changes by 2.0e-5 when it does the same, and either is 1.9e-5 from float64.") for name in ("gradcam", "signed")),
 ]
 
 
