@@ -1,18 +1,24 @@
 """Rows that are known to fail, and why. The reason is printed beside the table while the row fails, and only then."""
 
-# (beginning of the case's title, check, reason)
+FLIPS = ("decisions that flip on rounding, in fifty layers of random weights at 64x96; replayed, the same results agree to 1e-5 and better, "
+         "and PyTorch's own float32 gradient is as far from float64 here: ")
+
+# (beginning of the case's title, beginning of the check, reason)
 KNOWN = [
     ("tiny_darknet (trained), batch 3, 224x224", "gradient at act1, free",
-     "the loss of a few near ties, not of arithmetic: replayed, the same gradient agrees to 1.8e-6 of the maximum, and every decision "
+     "near ties, not arithmetic: replayed, the same gradient agrees to 1.8e-6 of the maximum, and every decision "
      "that differs is a tie to 4e-7. One of the three photos has an unlucky tie below a large gradient: with im2col and BLAS in place of "
      "Winograd the figure is 0.0174, and PyTorch's own float32 has 0.0082 on that image without oneDNN and 0.0037 with it."),
+    ("resnext50_32x4d, batch 2, 64x96", "", FLIPS + "0.0169 with oneDNN and 0.0170 without."),
+    ("wide_resnet50_2, batch 2, 64x96", "", FLIPS + "0.0078 with oneDNN and 0.0115 without."),
 ]
 
 
 def explanations(results):
-    """One sentence for each known row that fails."""
+    """One sentence for each known failure."""
     for title, check, reason in KNOWN:
         for found, rows in results:
-            for row in rows:
-                if found.startswith(title) and row[0] == check and row[1] > row[2]:
-                    yield f"{found}: {check} is {row[1]:.2g}, over the limit of {row[2]:g}: {reason}"
+            failed = [row for row in rows if found.startswith(title) and row[0].startswith(check) and row[1] > row[2]]
+            if failed:
+                figures = ", ".join(f"{row[0]} {row[1]:.2g}" for row in failed)
+                yield f"{found}, over the limit of {failed[0][2]:g}: {figures}. The reason: {reason}"

@@ -185,7 +185,7 @@ def write_docs(path, results, left, old):
     failed = sum(row[1] > row[2] for _, rows in results for row in rows)
     parts = [f"{count} rows, {failed} failed; PyTorch {torch.__version__}.", *explanations(results), markdown(results)]
     if old:
-        parts.append("Measured with an earlier build of the library, time being short: " + "; ".join(old) + ".")
+        parts.append("Measured earlier, with another build of the library or other random weights, time being short: " + "; ".join(old) + ".")
     if left:
         parts.append("Not measured in this run: " + "; ".join(left) + ".")
     with open(path, "w") as f:
