@@ -282,6 +282,8 @@ help:
 	@echo 'make parity       numbers beside PyTorch (needs python3-torch)'
 	@echo 'make conformance  the ONNX project'"'"'s own test models through the importer (needs libonnx-testdata)'
 	@echo 'make conformance-exports  torchvision'"'"'s networks through torch.onnx.export, beside PyTorch (needs python3-torch)'
+	@echo 'make parity-train losses of training steps beside PyTorch'
+	@echo 'make train-default the embedded default from its photos (DATA=FOLDER; an hour and a half)'
 	@echo 'make bench        times and memory, beside PyTorch where it is installed; bench-growth, bench-layers, bench-errors'
 	@echo 'make eval-default accuracy and grid pointing game of the built-in network (needs DATA=../shared)'
 	@echo 'make format       clang-format over all sources'
@@ -293,5 +295,5 @@ help:
 	@echo
 	@echo 'Variables: CC CFLAGS LDFLAGS PREFIX DESTDIR DEFAULT_MODEL=FILE SANITIZE=address,undefined WITH_BLAS=auto|yes|no WITH_JPEG=auto|yes|no V=1'
 
--include tools/eval/eval.mk tools/bench/bench.mk tools/parity/parity.mk tools/conformance/conformance.mk tests/fuzz/fuzz.mk tests/cross/cross.mk
+-include weights/train.mk tools/eval/eval.mk tools/bench/bench.mk tools/parity/parity.mk tools/conformance/conformance.mk tests/fuzz/fuzz.mk tests/cross/cross.mk
 -include $(LIB_OBJECTS:.o=.d) $(TOOL_OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d)

@@ -135,6 +135,40 @@ START_TEST(dropout_drops_its_share_and_passes_what_it_kept) {
 }
 END_TEST
 
+/* y = dropout(x) + x is x or 3 x with p = 1/2: 0 or 4 x where dropout has taken x's place as it does at inference. */
+START_TEST(dropout_in_training_leaves_its_input_to_others) {
+    gcam_network *network = NULL;
+    gcam_session *s = NULL;
+    gcam_tensor *input = NULL;
+    gcam_shape shape = gcam_shape_nchw(2, 3, 5, 5);
+    gcam_session_options options = {.struct_size = sizeof options, .batch = 2};
+    OK(gcam_network_from_text(&network,
+                              "gradcam graph 1\nx = input channels=3 height=5 width=5\nd = dropout x\n"
+                              "y = add d x\n",
+                              NULL));
+    OK(gcam_session_create_network(&s, network, &options));
+    OK(gcam_session_watch(s, 0, GCAM_WATCH_GRADIENT));
+    OK(gcam_tensor_create(&input, &shape));
+    for (int64_t i = 0; i < gcam_shape_count(&shape); i++) input->data[i] = 1;
+    OK(gcam_session_forward(s, input));
+    ck_assert_float_eq(gcam_session_output(s)->data[0], 2); /* at inference */
+    gcam__session_train(s, 1, 0);
+    OK(gcam_session_forward(s, input));
+    OK(gcam_session_backward(s, input, GCAM_RULE_GRADIENT));
+    const float *y = gcam_session_output(s)->data, *dx = gcam_session_gradient(s, 0)->data;
+    int tripled = 0;
+    for (int64_t i = 0; i < gcam_shape_count(&shape); i++) {
+        ck_assert(y[i] == 1 || y[i] == 3);
+        ck_assert_float_eq(dx[i], y[i]);
+        tripled += y[i] == 3;
+    }
+    ck_assert(tripled > 50 && tripled < 100);
+    gcam_tensor_free(input);
+    gcam_session_free(s);
+    gcam_network_free(network);
+}
+END_TEST
+
 /* ---- loss ---------------------------------------------------------------------------------------------------------------- */
 
 START_TEST(cross_entropy_is_its_formula_and_has_its_gradient) {
@@ -575,6 +609,7 @@ Suite *train_suite(void) {
     tcase_add_loop_test(layers, batch_norm_in_training_has_the_gradient_of_its_statistics, 0, 2);
     tcase_add_test(layers, batch_norm_moves_its_running_averages);
     tcase_add_test(layers, dropout_drops_its_share_and_passes_what_it_kept);
+    tcase_add_test(layers, dropout_in_training_leaves_its_input_to_others);
     tcase_add_test(layers, cross_entropy_is_its_formula_and_has_its_gradient);
     tcase_add_test(layers, the_learning_rate_follows_its_schedule);
     tcase_add_test(whole, twenty_steps_have_the_losses_of_pytorch);
