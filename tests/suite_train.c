@@ -143,8 +143,8 @@ START_TEST(dropout_in_training_leaves_its_input_to_others) {
     gcam_shape shape = gcam_shape_nchw(2, 3, 5, 5);
     gcam_session_options options = {.struct_size = sizeof options, .batch = 2};
     OK(gcam_network_from_text(&network,
-                              "gradcam graph 1\nx = input channels=3 height=5 width=5\nd = dropout x\n"
-                              "y = add d x\n",
+                              "gradcam graph 1\nx = input channels=3 height=5 width=5\ndrop = dropout x\n"
+                              "y = add drop x\n",
                               NULL));
     OK(gcam_session_create_network(&s, network, &options));
     OK(gcam_session_watch(s, 0, GCAM_WATCH_GRADIENT));

@@ -2,7 +2,7 @@
 # it is called again. DATA holds train/photos11.tar, or PHOTOS names the unpacked folder. See weights/README.md.
 TRAIN  := $(BUILD)/train
 PHOTOS ?= $(TRAIN)/photos11
-TRAIN_OPTIONS := --graph weights/photos11.net --labels weights/photos11.labels --seed 1 --epochs 40 --batch 64 --lr 0.12 \
+TRAIN_OPTIONS := --graph weights/photos11.net --labels weights/photos11.labels --seed 1 --epochs 33 --batch 64 --lr 0.12 \
                  --weight-decay 0.001 --warm-up 2 --cool-down 8 --first-size 64 --size 96 --growth 16 --dtype f16
 TRAIN_LICENSE := research use only: trained on photos that may be used for research
 
