@@ -222,6 +222,25 @@ static void check_algorithm(int backend_index, gcam__conv_algorithm algorithm, c
     gcam__free(prepared);
 }
 
+/* A gradient of few channels takes a path of its own: the same numbers as from the columns. */
+START_TEST(sparse_gradients_of_pointwise_layers) {
+    conv_problem m = make_problem(&(conv_case){1, 70, 7, 9, 90, 1, 1, {1, 1}, {0, 0}, {0, 0}, {1, 1}, 1}, 12);
+    const gcam__conv *g = &m.g;
+    for (int64_t i = 0; i < m.y_count; i++)
+        if (i / (g->p * g->q) % 18) m.dy[i] = 0; /* five of 90 channels are left */
+    reference_conv_backward_data(g, m.dy, m.w, m.dx);
+    for (int i = 0; i < BACKENDS; i++) {
+        void *scratch = block((int64_t)gcam__conv_backward_scratch(&computes[i], g, GCAM__CONV_POINTWISE), 1);
+        float *dx = block(m.x_count, sizeof *dx);
+        gcam__conv_backward_data(&computes[i], g, GCAM__CONV_POINTWISE, m.dy, m.w, NULL, dx, scratch);
+        check_close(dx, m.dx, m.x_count, backends[i].name);
+        gcam__free(dx);
+        gcam__free(scratch);
+    }
+    free_problem(&m);
+}
+END_TEST
+
 /* One forward and both backwards; `out` receives y, dx and dw one after the other. */
 static void run_conv(const gcam__compute *compute, const conv_problem *m, gcam__conv_algorithm algorithm, float *out) {
     const gcam__conv *g = &m->g;
@@ -752,6 +771,7 @@ Suite *kernels_suite(void) {
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(tcase, open_backends, close_backends);
     tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, sparse_gradients_of_pointwise_layers);
     tcase_add_loop_test(tcase, convolutions_match_the_reference, 0, CONV_CASES);
     tcase_add_loop_test(tcase, random_convolutions_match_the_reference, 0, RANDOM_CASES / CASES_PER_TEST);
     tcase_add_test(tcase, algorithms_are_chosen_by_shape);
