@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 Suite *cli_suite(void);
 
@@ -71,6 +72,39 @@ START_TEST(a_model_that_is_built_in_needs_no_file) {
     r = shell("$SHAPES explain $D/shapes.png --layer nowhere");
     ck_assert_int_eq(r.exit_code, 2);
     expect_contains(r.err, "shapes has no layer \"nowhere\"", "--layer");
+    process_free(&r);
+}
+END_TEST
+
+static double map_difference(const char *a, const char *b) {
+    gcam_tensor *x = load_array(a), *y = load_array(b);
+    double largest = 0, peak = 0;
+    ck_assert(gcam_shape_equal(&x->shape, &y->shape));
+    for (int64_t i = 0; i < gcam_shape_count(&x->shape); i++) {
+        largest = fmax(largest, fabs((double)x->data[i] - (double)y->data[i]));
+        peak = fmax(peak, (double)x->data[i]);
+    }
+    ck_assert_msg(peak > 0.99, "%s: the map is flat", a);
+    gcam_tensor_free(x);
+    gcam_tensor_free(y);
+    return largest;
+}
+
+/* The network of weights/: small, whole, and with a head on which three methods are one (METHODS 9, row 3). */
+START_TEST(the_carried_network_is_whole) {
+    if (access("weights/photos11.safetensors", R_OK) != 0) {
+        printf("skipped: the network that the command carries, weights/photos11.safetensors is absent\n");
+        return;
+    }
+    process_result r =
+        shell("test $(wc -c < weights/photos11.safetensors) -le 3000000 && $G doctor && $G inspect && "
+              "$G explain $D/shapes.png --size 96x176 --method gradcam,cam,hirescam --save map -q -o $D/carried && "
+              "cd $D/carried && for m in gradcam cam hirescam; do mv shapes.*.$m.map.npy $m.npy; done");
+    ck_assert_msg(r.exit_code == 0, "%s%s", r.out, r.err);
+    expect_contains(r.out, "built in    photos11, 11 classes, input 3x128x128: right", "doctor");
+    expect_contains(r.out, "classes     11, cat ... parachute", "inspect");
+    ck_assert_double_le(map_difference("carried/gradcam.npy", "carried/cam.npy"), 1e-5);
+    ck_assert_double_le(map_difference("carried/gradcam.npy", "carried/hirescam.npy"), 1e-5);
     process_free(&r);
 }
 END_TEST
@@ -498,6 +532,7 @@ Suite *cli_suite(void) {
     tcase_add_test(tcase, help_is_there_for_everything);
     tcase_add_test(tcase, version_is_the_librarys);
     tcase_add_test(tcase, a_model_that_is_built_in_needs_no_file);
+    tcase_add_test(tcase, the_carried_network_is_whole);
     tcase_add_loop_test(tcase, mistakes_get_one_sentence, 0, (int)(sizeof mistakes / sizeof *mistakes));
     tcase_add_test(tcase, explain_writes_the_named_files);
     tcase_add_test(tcase, explain_writes_png_and_sheet_by_default);

@@ -152,7 +152,7 @@ END_TEST
 
 /* Maps of a network that sees colours lie on them; its copies with shuffled weights know no class. */
 START_TEST(maps_point_at_their_photos) {
-    static const char line[] = "$E $D/colours.safetensors $D/photos --montages 120 --copies 40 --threads 1";
+    static const char line[] = "$E $D/colours.safetensors $D/photos --montages 240 --copies 40 --threads 1";
     process_result moved = run("mv $D/photos/dark_red/2.png $D/"), r = run(line), again = run(line);
     double n[NUMBERS];
     ck_assert_int_eq(moved.exit_code, 0);

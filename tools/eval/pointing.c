@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CELLS = 4, METHODS = 9 };
+enum { CELLS = 4, METHODS = 9, CONTROL_SHARE = 4 };
 
 static const char *const method_ids[METHODS] = {"gradcam",        "cam",      "hirescam",         "layercam",
                                                 "counterfactual", "gradient", "input-x-gradient", "guided-backprop",
@@ -197,13 +197,14 @@ static int play_many(game *g, const gcam_model *model, const eval_options *optio
     return status ? eval_fail_library() : 0;
 }
 
-/* Plays with copies of the model whose weights are shuffled. */
+/* Plays with copies of the model whose weights are shuffled; a few montages tell chance from knowledge. */
 static int play_control(game *g, const gcam_model *model, const eval_options *options) {
     int code = 0;
+    long montages = (options->montages + CONTROL_SHARE - 1) / CONTROL_SHARE;
     for (long i = 0; i < options->copies && code == 0; i++) {
         shuffled_model copy;
         code = shuffled_model_make(&copy, model, options->model, (uint64_t)(options->seed + 1000 + i));
-        long first = options->montages * i / options->copies, next = options->montages * (i + 1) / options->copies;
+        long first = montages * i / options->copies, next = montages * (i + 1) / options->copies;
         if (code == 0) code = play_many(g, copy.model, options, next - first, (uint64_t)(options->seed + 2000 + i));
         shuffled_model_free(&copy);
     }
@@ -227,8 +228,8 @@ static void print_table(const game *real, const game *control, const eval_option
            options->montages, all->maps, real->known[GRADCAM].maps, options->seed);
     printf("Mass: share of the map's positive mass in the right cell. Hit: its peak is there. Chance is 0.25. Control: "
            "%ld "
-           "copies with shuffled weights.\n\n",
-           options->copies);
+           "copies with shuffled weights, %zu maps.\n\n",
+           options->copies, control->all[GRADCAM].maps);
     puts("| method | mass | hit | mass, recognised | hit, recognised | control mass | control hit | blank maps |\n"
          "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     for (size_t m = 0; m < real->method_count; m++) {
