@@ -206,6 +206,7 @@ static const hostile cases[] = {
     {"MaxPool", "x", "kernel_shape", {9, 9}, 2, {0}, 0, "does not fit"},
     {"MaxPool", "x", "kernel_shape", {2, 2, 2}, 3, {0}, 0, "one for each of 2 axes"},
     {"Conv", "x c", NULL, {0}, 0, {1, 2, 3, 4}, 4, "its weight has rank 1, its input 4"},
+    {"Gemm", "x x", NULL, {0}, 0, {0}, 0, "must be matrices"},
     {"Conv", "x x", NULL, {0}, 0, {0}, 0, "computed by the network"},
     {"Conv", "x", NULL, {0}, 0, {0}, 0, "its weight (input 1) is missing"},
     {"DepthToSpace", "x", "blocksize", {MOST}, 1, {0}, 0, "blocksize must be"},

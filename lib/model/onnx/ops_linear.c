@@ -36,21 +36,55 @@ static gcam_status as_bias(gcam__importer *im, const gcam_tensor_entry *c, int64
     return GCAM_OK;
 }
 
-/* y = alpha A' B' + beta C, B and C stored: a fully connected layer. */
+static gcam_status transpose_if(gcam__importer *im, const char *attribute, const char *suffix, gcam_node *x) {
+    gcam_transpose_params order = {.order = {2, {1, 0}}};
+    if (!gcam__onnx_attribute_int(im, attribute, 0)) return GCAM_OK;
+    return gcam__onnx_emit(im, suffix, "transpose", x, 1, &order, x);
+}
+
+/* x[0] = factor x[0]. */
+static gcam_status scale_value(gcam__importer *im, const char *suffix, const char *number, double factor,
+                               gcam_node *x) {
+    gcam_node two[2] = {*x};
+    GCAM_TRY(gcam__onnx_emit_number(im, number, factor, &two[1]));
+    return gcam__onnx_emit(im, suffix, "mul", two, 2, NULL, x);
+}
+
+/* The same where the network computes B or C: a product of two values, and a sum. */
+static gcam_status gemm_of_values(gcam__importer *im) {
+    gcam_node x[2];
+    double alpha = gcam__onnx_attribute_float(im, "alpha", 1), beta = gcam__onnx_attribute_float(im, "beta", 1);
+    int has_c = gcam__onnx_input(im, 2) != NULL;
+    for (size_t i = 0; i < 2; i++) {
+        GCAM_TRY(gcam__onnx_value(im, i, &x[i]));
+        if (gcam__onnx_shape(im, x[i])->rank != 2)
+            return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "A and B must be matrices");
+        GCAM_TRY(transpose_if(im, i ? "transB" : "transA", i ? "b_transposed" : "a_transposed", &x[i]));
+    }
+    GCAM_TRY(gcam__onnx_emit(im, alpha != 1 || has_c ? "product" : NULL, "matmul", x, 2, NULL, &x[0]));
+    if (alpha != 1) GCAM_TRY(scale_value(im, has_c ? "scaled" : NULL, "alpha", alpha, &x[0]));
+    if (!has_c) return GCAM_OK;
+    GCAM_TRY(gcam__onnx_value(im, 2, &x[1]));
+    if (beta != 1) GCAM_TRY(scale_value(im, "c_scaled", "beta", beta, &x[1]));
+    return gcam__onnx_emit(im, NULL, "add", x, 2, NULL, NULL);
+}
+
+/* y = alpha A' B' + beta C. With B and C stored it is a fully connected layer. */
 gcam_status gcam__onnx_Gemm(gcam__importer *im) {
     const gcam_tensor_entry *b, *c = NULL;
     gcam_tensor_entry weight, bias, scaled_bias;
     gcam_node x;
     int has_bias = 0;
+    for (size_t i = 1; i < 3; i++) {
+        const gcam__onnx_slot *slot = gcam__onnx_input(im, i);
+        if (slot && !slot->is_constant) return gemm_of_values(im);
+    }
     GCAM_TRY(gcam__onnx_value(im, 0, &x));
     GCAM_TRY(gcam__onnx_constant(im, 1, "matrix B", &b));
     if (gcam__onnx_input(im, 2)) GCAM_TRY(gcam__onnx_constant(im, 2, "C", &c));
     if (b->shape.rank != 2 || gcam__onnx_shape(im, x)->rank != 2)
         return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "A and B must be matrices");
-    if (gcam__onnx_attribute_int(im, "transA", 0)) {
-        gcam_transpose_params order = {.order = {2, {1, 0}}};
-        GCAM_TRY(gcam__onnx_emit(im, "transpose", "transpose", &x, 1, &order, &x));
-    }
+    GCAM_TRY(transpose_if(im, "transA", "transpose", &x));
     gcam_tensor_entry rows = gcam__onnx_attribute_int(im, "transB", 0) ? *b : transposed(b);
     GCAM_TRY(scaled(im, &rows, gcam__onnx_attribute_float(im, "alpha", 1), &weight));
     gcam_linear_params p = {.out = weight.shape.dim[0]};

@@ -73,8 +73,26 @@ gcam_status gcam__onnx_Gelu(gcam__importer *im) {
                  NULL);
 }
 
+/* Bounds that the network computes: the larger of x and the lower one, then the smaller of that and the upper one. */
+static gcam_status clip_to_values(gcam__importer *im) {
+    gcam_node x[2];
+    int has_upper = gcam__onnx_input(im, 2) != NULL;
+    GCAM_TRY(gcam__onnx_value(im, 0, &x[0]));
+    if (gcam__onnx_input(im, 1)) {
+        GCAM_TRY(gcam__onnx_value(im, 1, &x[1]));
+        GCAM_TRY(gcam__onnx_emit(im, has_upper ? "lower" : NULL, "maximum", x, 2, NULL, &x[0]));
+    }
+    if (!has_upper) return GCAM_OK;
+    GCAM_TRY(gcam__onnx_value(im, 2, &x[1]));
+    return gcam__onnx_emit(im, NULL, "minimum", x, 2, NULL, NULL);
+}
+
 /* Bounds are attributes before operator set 11, inputs since. ReLU6 and ReLU keep their own layers, and with them their rules. */
 gcam_status gcam__onnx_Clip(gcam__importer *im) {
+    for (size_t i = 1; i < 3; i++) {
+        const gcam__onnx_slot *slot = gcam__onnx_input(im, i);
+        if (slot && !slot->is_constant) return clip_to_values(im);
+    }
     gcam_clip_params p = {gcam__onnx_attribute_float(im, "min", -FLT_MAX),
                           gcam__onnx_attribute_float(im, "max", FLT_MAX)};
     GCAM_TRY(gcam__onnx_constant_number(im, 1, "minimum", p.min, &p.min));
