@@ -315,6 +315,32 @@ START_TEST(results_of_pixels_are_pictures_about_grey) {
 }
 END_TEST
 
+START_TEST(shares_of_pixels_are_summed_over_the_channels) {
+    static float map[SIDE * SIDE], pixels[3 * SIDE * SIDE];
+    enum { PLANE = SIDE * SIDE };
+    gcam_image *photo = draw_plain(280, 280, 1, 2, 3), *out;
+    gcam__view view = peak_view(map, 14, 14, 280, 280);
+    view.pixels = pixels;
+    view.channels = 3;
+    view.is_share = 1;
+    for (int i = 0; i < PLANE;
+         i++) { /* left: 3 - 1 - 2 = 0; right: 3 - 1 - 1 = 1, above the middle with the other sign */
+        float sign = i < PLANE / 2 ? -1 : 1;
+        pixels[i] = 3 * sign, pixels[PLANE + i] = -sign, pixels[2 * PLANE + i] = (i % SIDE < SIDE / 2 ? -2 : -1) * sign;
+    }
+    gcam__style style = default_style();
+    ck_assert_int_eq(gcam__overlay(&out, photo, &view, &style), GCAM_OK);
+    const uint8_t *none = pixel_at(out, 30, 250), *in_favour = pixel_at(out, 250, 250),
+                  *against = pixel_at(out, 250, 30);
+    ck_assert_int_lt(none[0], 40);
+    ck_assert_int_lt(none[2], 40);
+    ck_assert_int_gt(in_favour[0], in_favour[2] + 40);
+    ck_assert_int_gt(against[2], against[0] + 40);
+    gcam_image_free(out);
+    gcam_image_free(photo);
+}
+END_TEST
+
 /* ---- sheets ------------------------------------------------------------------------------------------------------------ */
 
 enum { VIEWS = 12, PAPER_EDGE = 20 };
@@ -591,6 +617,7 @@ Suite *render_suite(void) {
     tcase_add_test(tcase, drawing_beyond_the_edges_is_cut_off);
     tcase_add_test(tcase, peaks_lie_where_the_geometry_says);
     tcase_add_test(tcase, colours_are_mixed_by_alpha_and_the_rest_is_dimmed);
+    tcase_add_test(tcase, shares_of_pixels_are_summed_over_the_channels);
     tcase_add_test(tcase, signed_maps_show_both_signs);
     tcase_add_test(tcase, results_of_pixels_are_pictures_about_grey);
     tcase_add_test(tcase, sheets_of_all_shapes_keep_their_margins);

@@ -22,6 +22,7 @@ typedef struct gcam_method_info {
     const char *cost;    /**< in passes: "F + b" */
     int per_pixel;       /**< 1: the raw result has the input's shape; 0: the layer's */
     int is_signed;       /**< 1: the raw result may be negative */
+    int is_share; /**< 1: the raw values are shares of the score: a pixel's is their sum over the channels, and pictures show that */
 } gcam_method_info;
 /** Number of methods. */
 GCAM_API size_t gcam_method_count(void);

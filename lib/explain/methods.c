@@ -53,6 +53,9 @@
      (wants) | GCAM__WANTS_GUIDED, GCAM__SHOW_MAX_ABS, gcam__guided_cam_run, check},
 #define PIXELS(id, title, is_signed, wants, run, check, cost, paper, summary) \
     {{id, title, summary, paper, cost, 1, is_signed}, wants, GCAM__SHOW_MAX_ABS, run, check},
+/* Pixels' shares of the score. */
+#define SHARES(id, title, wants, run, check, cost, paper, summary) \
+    {{id, title, summary, paper, cost, 1, 1, 1}, wants, GCAM__SHOW_MAX_ABS, run, check},
 
 static const gcam__method methods[] = {
     CAMS(CAM)
@@ -62,7 +65,7 @@ static const gcam__method methods[] = {
      AG, GCAM__SHOW_POSITIVE, gcam__cam_run, NULL, gcam__gradcam_map, NEGATIVE, 1},
     PIXELS("gradient", "Gradient", 1, GCAM__WANTS_PIXELS, gcam__gradient_run, NULL, "F + B", "Simonyan et al. 2014",
            "how the score changes with each pixel")
-    PIXELS("input-x-gradient", "Input x gradient", 1, GCAM__WANTS_PIXELS, gcam__input_gradient_run, NULL, "F + B", "Shrikumar et al. 2016",
+    SHARES("input-x-gradient", "Input x gradient", GCAM__WANTS_PIXELS, gcam__input_gradient_run, NULL, "F + B", "Shrikumar et al. 2016",
            "each pixel's share of the score, to first order")
     PIXELS("guided-backprop", "Guided backpropagation", 1, GCAM__WANTS_GUIDED, gcam__guided_run, NULL, "F + B", "Springenberg et al. 2015",
            "the gradient through positive signals only: fine detail, but not class-specific")
@@ -74,13 +77,13 @@ static const gcam__method methods[] = {
            "the squared gradient averaged over noisy copies of the input")
     PIXELS("vargrad", "VarGrad", 0, 0, gcam__vargrad_run, NULL, "F + n (F + B)", "Adebayo et al. 2018",
            "how much the gradient varies over noisy copies of the input")
-    PIXELS("integrated-gradients", "Integrated gradients", 1, 0, gcam__integrated_run, NULL, "F + n (F + B)", "Sundararajan et al. 2017",
+    SHARES("integrated-gradients", "Integrated gradients", 0, gcam__integrated_run, NULL, "F + n (F + B)", "Sundararajan et al. 2017",
            "each pixel's share of the change from a baseline, along the straight path; the shares sum to the change")
-    PIXELS("gradientshap", "GradientSHAP", 1, 0, gcam__gradientshap_run, NULL, "F + n (F + B)", "Lundberg & Lee 2017",
+    SHARES("gradientshap", "GradientSHAP", 0, gcam__gradientshap_run, NULL, "F + n (F + B)", "Lundberg & Lee 2017",
            "expected shares over random points between baseline and input")
-    PIXELS("deeplift", "DeepLIFT", 1, GCAM__WANTS_RELEVANCE, gcam__deeplift_run, gcam__deeplift_check, "2 F + B", "Shrikumar et al. 2017",
+    SHARES("deeplift", "DeepLIFT", GCAM__WANTS_RELEVANCE, gcam__deeplift_run, gcam__deeplift_check, "2 F + B", "Shrikumar et al. 2017",
            "each pixel's share of the change from a baseline, by the rescale rule; one pass back")
-    PIXELS("lrp", "LRP", 1, GCAM__WANTS_RELEVANCE, gcam__lrp_run, gcam__lrp_check, "F + B", "Bach et al. 2015",
+    SHARES("lrp", "LRP", GCAM__WANTS_RELEVANCE, gcam__lrp_run, gcam__lrp_check, "F + B", "Bach et al. 2015",
            "the score handed back layer by layer in the shares that each input had in it")
     {{"mwp", "Excitation backpropagation", "the chance that a walk down the positive weights from the class ends in each cell", "Zhang et al. 2016", "F + b", 0, 0},
      A | GCAM__WANTS_RELEVANCE | GCAM__WANTS_ENTRANCE, ABOVE, gcam__cam_run, gcam__mwp_check, gcam__mwp_map, ALL, 0},
@@ -88,7 +91,7 @@ static const gcam__method methods[] = {
      A | GCAM__WANTS_RELEVANCE | GCAM__WANTS_ENTRANCE, ABOVE, gcam__cam_run, gcam__contrast_check, gcam__contrast_map, POSITIVE, 0},
     PIXELS("fullgrad", "FullGrad", 0, 0, gcam__fullgrad_run, NULL, "2 F + B", "Srinivas & Fleuret 2019",
            "the shares of the input and of every bias, where they lie")
-    PIXELS("occlusion", "Occlusion", 1, 0, gcam__occlusion_run, NULL, "F + n F", "Zeiler & Fergus 2014",
+    SHARES("occlusion", "Occlusion", 0, gcam__occlusion_run, NULL, "F + n F", "Zeiler & Fergus 2014",
            "how far the score falls when a window is covered")
     PIXELS("rise", "RISE", 0, 0, gcam__rise_run, NULL, "F + n F", "Petsiuk et al. 2018",
            "random masks weighted by the probability they leave; needs nothing but scores")

@@ -1,6 +1,7 @@
 /* An explanation on its photo. Maps of layers are laid over the region that the network saw, in colour; the rest of the photo is
  * dimmed. Results of pixels are pictures themselves: they are stretched about a neutral grey, as the papers print them, since colour on
- * a photo would hide the fine lines that they consist of. */
+ * a photo would hide the fine lines that they consist of. Where they are shares of the score, the three channels of a pixel belong
+ * together: their sum is shown in the colours of signed maps, over a dim photo. */
 #include "core/memory.h"
 #include "core/status.h"
 #include "render/view.h"
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #define EDGE_ALPHA 0.6
+#define SHARE_ALPHA 0.85
 
 /* ---- where a photo's pixels lie in the map ----------------------------------------------------------------------------- */
 
@@ -77,6 +79,11 @@ static void show_stretched(uint8_t *to, const gcam__view *view, const place *col
     }
 }
 
+static void show_share(uint8_t *to, const uint8_t *from, float share, const gcam__style *style) {
+    dim(to, from, 8);
+    gcam__blend(to, gcam__ramp_colour(&style->ramps[1], fmaxf(-1, fminf(1, share)), 1), SHARE_ALPHA);
+}
+
 static void fill_pictures(gcam_image *out, const gcam_image *photo, const gcam__view *view, const gcam__style *style,
                           const place *columns, const place *rows) {
     float magnitude = 1;
@@ -87,7 +94,9 @@ static void fill_pictures(gcam_image *out, const gcam_image *photo, const gcam__
             uint8_t *to = out->pixels + at;
             const uint8_t *from = photo->pixels + at;
             if (rows[y].low < 0 || columns[x].low < 0)
-                dim(to, from, view->pixels ? 58 : 8);
+                dim(to, from, view->pixels && !view->is_share ? 58 : 8);
+            else if (view->is_share)
+                show_share(to, from, sample(view->pixels, view->width, &columns[x], &rows[y]) / magnitude, style);
             else if (view->pixels)
                 show_stretched(to, view, &columns[x], &rows[y], magnitude);
             else
@@ -115,7 +124,7 @@ static void mark_edge(gcam_image *out, const place *columns, const place *rows) 
     gcam__fill(out, (gcam__rect){left, bottom, right - left, 1}, line, EDGE_ALPHA);
 }
 
-gcam_status gcam__overlay(gcam_image **out, const gcam_image *photo, const gcam__view *view, const gcam__style *style) {
+static gcam_status draw(gcam_image **out, const gcam_image *photo, const gcam__view *view, const gcam__style *style) {
     *out = NULL;
     place *columns = gcam__alloc((size_t)photo->width * sizeof *columns);
     place *rows = gcam__alloc((size_t)photo->height * sizeof *rows);
@@ -129,5 +138,20 @@ gcam_status gcam__overlay(gcam_image **out, const gcam_image *photo, const gcam_
     }
     gcam__free(columns);
     gcam__free(rows);
+    return status;
+}
+
+gcam_status gcam__overlay(gcam_image **out, const gcam_image *photo, const gcam__view *view, const gcam__style *style) {
+    *out = NULL;
+    if (!view->pixels || !view->is_share) return draw(out, photo, view, style);
+    int64_t plane = (int64_t)view->width * view->height;
+    float *sums = gcam__calloc((size_t)plane, sizeof *sums);
+    if (!sums) return gcam_last_error()->status;
+    for (int64_t i = 0; i < plane * view->channels; i++) sums[i % plane] += view->pixels[i];
+    gcam__view summed = *view;
+    summed.pixels = sums;
+    summed.channels = 1;
+    gcam_status status = draw(out, photo, &summed, style);
+    gcam__free(sums);
     return status;
 }

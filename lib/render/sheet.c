@@ -87,7 +87,9 @@ enum { KEY_UNSIGNED, KEY_SIGNED, KEY_PIXELS, KEYS };
 static void choose_keys(layout *l, const gcam__view *views, size_t count) {
     int wanted[KEYS] = {0};
     for (size_t i = 0; i < count; i++) {
-        wanted[views[i].pixels ? KEY_PIXELS : views[i].is_signed ? KEY_SIGNED : KEY_UNSIGNED] = 1;
+        wanted[views[i].pixels && !views[i].is_share   ? KEY_PIXELS
+               : views[i].pixels || views[i].is_signed ? KEY_SIGNED
+                                                       : KEY_UNSIGNED] = 1;
     }
     l->key_count = 0;
     for (int key = 0; key < KEYS; key++) {
