@@ -1,6 +1,6 @@
 """Rows that are known to fail, and why. The reason is printed beside the table while the row fails, and only then."""
 
-FLIPS = ("decisions that flip on rounding, in fifty layers of random weights at 64x96; replayed, the same results agree to 1e-5 and better, "
+FLIPS = ("decisions that flip on rounding, in fifty layers of random weights at 64x96; replayed, the same results agree to 2e-5 and better, "
          "and PyTorch's own float32 gradient is as far from float64 here: ")
 
 # (beginning of the case's title, beginning of the check, reason)
