@@ -113,6 +113,7 @@ gcam_status gcam__display(const gcam__task *task) {
     if (e->raw->shape.rank == 3) {
         max_abs_channels(e->raw, e->map->data);
         flat = gcam__is_flat(e->map->data, count);
+        if (!flat && e->method->show == GCAM__SHOW_RANGE) min_max(e->map->data, count, 0);
     } else {
         float *copy = gcam__alloc((size_t)gcam_shape_count(&e->raw->shape) * sizeof *copy);
         if (!copy) return gcam_last_error()->status;

@@ -93,8 +93,9 @@ static const gcam__method methods[] = {
            "the shares of the input and of every bias, where they lie")
     SHARES("occlusion", "Occlusion", 0, gcam__occlusion_run, NULL, "F + n F", "Zeiler & Fergus 2014",
            "how far the score falls when a window is covered")
-    PIXELS("rise", "RISE", 0, 0, gcam__rise_run, NULL, "F + n F", "Petsiuk et al. 2018",
-           "random masks weighted by the probability they leave; needs nothing but scores")
+    /* every pixel is open in half of the masks, so its raw value is never near 0: shown from the smallest to the largest */
+    {{"rise", "RISE", "random masks weighted by the probability they leave; needs nothing but scores", "Petsiuk et al. 2018", "F + n F", 1, 0},
+     0, GCAM__SHOW_RANGE, gcam__rise_run},
     CAMS(GUIDED)
 };
 
