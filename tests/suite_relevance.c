@@ -98,8 +98,8 @@ START_TEST(every_operation_has_a_rule_or_a_reason) {
         const gcam__op *op = gcam__op_at(i);
         int excused = 0;
         for (size_t k = 0; k < sizeof without / sizeof *without; k++) excused |= strcmp(op->name, without[k]) == 0;
-        ck_assert_msg(excused || (op->relevance && op->relevance->families & GCAM__LRP), "%s has no rule of LRP",
-                      op->name);
+        ck_assert_msg(excused || (op->relevance && op->relevance->families & GCAM__LRP),
+                      "%s has no rule of LRP; layers/relevance.h lists the kinds", op->name);
         ck_assert_msg(excused || op->relevance->families & GCAM__DEEPLIFT, "%s has no rule of DeepLIFT", op->name);
     }
 }
@@ -189,6 +189,7 @@ END_TEST
 /* ---- linear layers against dense sums ------------------------------------------------------------------------------------------ */
 
 static void check_dense(const layer_case *c, const dense *d, trial *t, gcam_rule rule, const gcam_relevance *how) {
+    ck_assert_int_gt(d->n_in, 0);
     double *expected = calloc((size_t)d->n_in, sizeof *expected), *low = calloc((size_t)d->n_in, 2 * sizeof *low);
     double *high = low + d->n_in, largest = 0;
     for (int64_t i = 0; i < d->n_in; i++) {

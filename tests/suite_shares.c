@@ -243,6 +243,35 @@ START_TEST(contrast_is_a_difference_of_two_excitations) {
 }
 END_TEST
 
+/* ---- published codes ---------------------------------------------------------------------------------------------------------------- */
+
+/* Captum: Saliency is |gradient|; SmoothGrad takes 5 copies with noise of 1 in units of the input, GradientSHAP 5 points. */
+START_TEST(captum_has_its_own_numbers) {
+    tiny t;
+    tiny_convnet(&t, 3, 1, 1);
+    tiny_fill_input(&t, 99, 0, 1);
+    double range = 0, low = 1, wanted[192];
+    for (int i = 0; i < 192; i++) range = fmax(range, t.input->data[i]), low = fmin(low, t.input->data[i]);
+    range -= low;
+    gcam_explain_options captum = {.profile = GCAM_PROFILE_CAPTUM};
+    gcam_explanation *a = one(&t, "gradient", NULL, 1, captum),
+                     *b = one(&t, "gradient", NULL, 1, (gcam_explain_options){0});
+    for (int i = 0; i < 192; i++) wanted[i] = fabsf(values(b)[i]);
+    check_values(values(a), wanted, 192, 0);
+    gcam_explanation_free(a), gcam_explanation_free(b);
+    a = one(&t, "smoothgrad", NULL, 1, captum);
+    b = one(&t, "smoothgrad", NULL, 1, (gcam_explain_options){.samples = 5, .noise = 1 / range});
+    for (int i = 0; i < 192; i++) wanted[i] = values(b)[i];
+    check_values(values(a), wanted, 192, 1e-5);
+    gcam_explanation_free(a), gcam_explanation_free(b);
+    a = one(&t, "gradientshap", NULL, 1, captum);
+    b = one(&t, "gradientshap", NULL, 1, (gcam_explain_options){.samples = 5});
+    ck_assert_mem_eq(values(a), values(b), sizeof(float) * 192);
+    gcam_explanation_free(a), gcam_explanation_free(b);
+    tiny_free(&t);
+}
+END_TEST
+
 /* ---- questions that have no answer ------------------------------------------------------------------------------------------------------------ */
 
 static void refuse(const tiny *t, const char *method, const char *layer, gcam_target target,
@@ -322,6 +351,7 @@ Suite *shares_suite(void) {
     tcase_add_test(tcase, lrp_of_a_difference_is_the_difference);
     tcase_add_test(tcase, excitation_has_mass_one);
     tcase_add_test(tcase, contrast_is_a_difference_of_two_excitations);
+    tcase_add_test(tcase, captum_has_its_own_numbers);
     tcase_add_test(tcase, impossible_shares_get_a_sentence);
     tcase_add_test(tcase, batches_change_nothing);
     return suite;
