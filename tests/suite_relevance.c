@@ -112,7 +112,7 @@ START_TEST(lrp_conserves_relevance_in_every_layer) {
     static const gcam_rule rules[] = {GCAM_RULE_EPSILON, GCAM_RULE_GAMMA, GCAM_RULE_ALPHA_BETA};
     for (size_t r = 0; r < 3; r++) {
         trial t;
-        if (!begin(&t, c, GCAM__LRP) || strcmp(c->op, "pad") == 0) return;
+        if (strcmp(c->op, "pad") == 0 || !begin(&t, c, GCAM__LRP)) return;
         double sum, magnitude, lost = spread(&t, &t, rules[r], &how);
         sums_of(&t, &sum, &magnitude);
         double wanted = sum_of(t.dout);
@@ -128,7 +128,7 @@ END_TEST
 START_TEST(excitation_keeps_its_mass_in_every_layer) {
     const layer_case *c = &layer_cases[_i];
     trial t;
-    if (!begin(&t, c, GCAM__EXCITATION) || strcmp(c->op, "pad") == 0) return;
+    if (strcmp(c->op, "pad") == 0 || !begin(&t, c, GCAM__EXCITATION)) return;
     for (int64_t i = 0; i < gcam_shape_count(&t.dout->shape); i++) t.dout->data[i] = fabsf(t.dout->data[i]);
     double sum, magnitude, lost = spread(&t, &t, GCAM_RULE_EXCITATION, &usual);
     sums_of(&t, &sum, &magnitude);
