@@ -286,6 +286,7 @@ help:
 	@echo 'make train-default the embedded default from its photos (DATA=FOLDER; an hour and a half)'
 	@echo 'make bench        times and memory, beside PyTorch where it is installed; bench-growth, bench-layers, bench-errors'
 	@echo 'make eval-default accuracy and grid pointing game of the built-in network (needs DATA=../shared)'
+	@echo 'make bench-methods what each method costs in forward passes'
 	@echo 'make methods-gallery  the pictures of docs/methods.md (needs DATA=../shared)'
 	@echo 'make format       clang-format over all sources'
 	@echo 'make docs         reference manual by doxygen, $(BUILD)/docs/html'
@@ -296,5 +297,5 @@ help:
 	@echo
 	@echo 'Variables: CC CFLAGS LDFLAGS PREFIX DESTDIR DEFAULT_MODEL=FILE SANITIZE=address,undefined WITH_BLAS=auto|yes|no WITH_JPEG=auto|yes|no V=1'
 
--include weights/train.mk tools/eval/eval.mk tools/bench/bench.mk tools/gallery/gallery.mk tools/parity/parity.mk tools/conformance/conformance.mk tests/fuzz/fuzz.mk tests/cross/cross.mk
+-include weights/train.mk tools/eval/eval.mk tools/bench/bench.mk tools/bench/methods.mk tools/gallery/gallery.mk tools/parity/parity.mk tools/conformance/conformance.mk tests/fuzz/fuzz.mk tests/cross/cross.mk
 -include $(LIB_OBJECTS:.o=.d) $(TOOL_OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d)
