@@ -155,7 +155,7 @@ typedef struct gcam_explain_options {
     gcam_baseline baseline; /**< of integrated-gradients, gradientshap and deeplift */
     int window, stride;     /**< of occlusion, in input pixels; default 35 and 8 */
     size_t
-        max_memory; /**< bytes that methods of many passes may use for them; default 256 MB; results do not depend on it */
+        max_memory; /**< bytes that methods of many passes may use for them; default 512 MB; results do not depend on it */
     gcam_progress_fn progress; /**< NULL: none */
     void *progress_user;
     const gcam_tensor *baseline_set; /**< in place of `baseline`: any number of inputs, averaged over; NULL: none */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { MOST_AT_ONCE = 16 };
-static const int64_t DEFAULT_MEMORY = 256 << 20;
+static const int64_t DEFAULT_MEMORY = 512 << 20;
 
 /* ---- which layers run again ------------------------------------------------------------------------------------------------- */
 

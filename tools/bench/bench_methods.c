@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SAMPLES = 16 };
+enum { SAMPLES = 49 };
 
 typedef struct bench {
     gcam_session *session;
@@ -43,7 +43,7 @@ static double explain(const bench *b, const char *method, const char *layer) {
     size_t count = 0;
     gcam_explain_options options = {.struct_size = sizeof options, .methods = &method, .method_count = 1};
     options.samples = SAMPLES;
-    options.window = 100, options.stride = 42; /* 4 x 4 windows of 224 x 224 */
+    options.window = 56, options.stride = 28; /* 7 x 7 windows of 224 x 224 */
     if (layer) options.layers = &layer, options.layer_count = 1;
     double start = now();
     check(gcam_explain_tensor(&list, &count, b->session, b->input, 0, &options));
