@@ -69,6 +69,16 @@ static int64_t elements(const gcam__study *study, int layer) {
     return gcam_shape_count(shape) / shape->dim[0];
 }
 
+/* A last batch that is not full costs as much as a full one, so of the batches down to half of `most` the one with the fewest images in all. */
+static int64_t even_batch(int64_t most, int64_t count) {
+    int64_t best = most;
+    for (int64_t batch = most; batch > 1 && 2 * batch > most; batch--) {
+        int64_t run = (count + batch - 1) / batch * batch;
+        if (run < (count + best - 1) / best * best) best = batch;
+    }
+    return best;
+}
+
 /* How many images fit the memory: a forward pass holds about three of its largest activations, a backward pass all of them. */
 static int64_t choose_batch(const gcam__study *study, int first, int64_t count, int backward) {
     int64_t largest = 1, all = 0;
@@ -81,7 +91,7 @@ static int64_t choose_batch(const gcam__study *study, int first, int64_t count, 
     int64_t memory = study->options.max_memory ? (int64_t)study->options.max_memory : DEFAULT_MEMORY;
     int64_t batch = memory / bytes;
     batch = batch < 1 ? 1 : batch > MOST_AT_ONCE ? MOST_AT_ONCE : batch;
-    return batch < count ? batch : count;
+    return even_batch(batch < count ? batch : count, count);
 }
 
 gcam_status gcam__study_session(const gcam__study *study, int64_t batch, gcam_session **out) {
