@@ -2,7 +2,7 @@
 #ifndef GCAM_IO_PICKLE_NAMES_H
 #define GCAM_IO_PICKLE_NAMES_H
 
-#include "io/pickle.h"
+#include "io/pickle_value.h"
 
 typedef enum gcam__global_kind {
     GCAM__GLOBAL_ORDERED_DICT,

@@ -1,7 +1,6 @@
 /* PyTorch's zip container. */
 #include "fuzz/fuzz.h"
 #include "fuzz/tables.h"
-#include "support/checkpoints.h"
 
 FUZZ_TARGET(zip) {
     fuzz_table(&gcam__torch_zip_reader, data, size);
@@ -9,15 +8,5 @@ FUZZ_TARGET(zip) {
 }
 
 FUZZ_SEEDS(zip) {
-    blob b = {0};
-    sample_zip(&b, &sample_usual);
-    emit(context, b.data, b.size);
-    blob_free(&b);
-    sample other = sample_usual;
-    other.style = SAMPLE_PARAMETER;
-    other.prefix = "module.";
-    other.wrapper = "state_dict";
-    sample_zip(&b, &other);
-    emit(context, b.data, b.size);
-    blob_free(&b);
+    emit_samples(emit, context, sample_zip);
 }

@@ -26,3 +26,19 @@ void fuzz_table(const gcam__reader *reader, const uint8_t *data, size_t size) {
         abort();
     gcam_tensor_table_free(table);
 }
+
+static void emit_one(fuzz_emit_fn emit, void *context, void (*write)(blob *b, const sample *s), const sample *s) {
+    blob b = {0};
+    write(&b, s);
+    emit(context, b.data, b.size);
+    blob_free(&b);
+}
+
+void emit_samples(fuzz_emit_fn emit, void *context, void (*write)(blob *b, const sample *s)) {
+    emit_one(emit, context, write, &sample_usual);
+    sample other = sample_usual;
+    other.style = SAMPLE_PARAMETER;
+    other.prefix = "module.";
+    other.wrapper = "state_dict";
+    emit_one(emit, context, write, &other);
+}
