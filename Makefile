@@ -202,7 +202,7 @@ valgrind: all $(SHAPES)
 
 C_FILES = $(shell git ls-files '*.c' '*.h')
 format:
-	clang-format -i $(C_FILES)
+	$(Q)clang-format -i $(C_FILES)
 
 docs:
 	@mkdir -p $(BUILD)/docs

@@ -71,7 +71,7 @@ START_TEST(a_model_that_is_built_in_needs_no_file) {
     process_free(&r);
     r = shell("$SHAPES explain $D/shapes.png --layer nowhere");
     ck_assert_int_eq(r.exit_code, 2);
-    expect_contains(r.err, "shapes has no layer \"nowhere\"", "--layer");
+    expect_contains(r.err, "there is no layer \"nowhere\"; gradcam inspect lists them", "--layer");
     process_free(&r);
 }
 END_TEST
@@ -118,7 +118,10 @@ typedef struct mistake {
 
 static const mistake mistakes[] = {
     {"$G", 2, "what shall be done? gradcam --help lists the subcommands"},
-    {"$G explode", 2, "there is no subcommand \"explode\"; gradcam --help lists them"},
+    {"$G paint", 2, "there is no subcommand \"paint\"; gradcam --help lists them"},
+    {"$G explan", 2, "there is no subcommand \"explan\"; did you mean \"explain\"?"},
+    {"$G explain $D/shapes.png --method gradcm", 2, "there is no method \"gradcm\"; did you mean \"gradcam\"?"},
+    {"$G explain $D/shapes.png --arch resnet5", 2, "there is no architecture \"resnet5\"; did you mean \"resnet50\"?"},
     {"$G explain -m $M", 2, "explain needs a photo: gradcam explain PHOTO... [-m MODEL] [options]"},
     {"$BARE explain $D/shapes.png", 2, "no model was named, and this command carries none: give a checkpoint or"},
     {"$BARE classify $D/shapes.png", 2, "a model file with -m"},
@@ -135,7 +138,7 @@ static const mistake mistakes[] = {
     {"$G explain $D/shapes.png -m $M --class 3", 2, "3"},
     {"$G explain $D/shapes.png -m $M --class -1", 2, "-1"},
     {"$G explain $D/shapes.png -m $M --class stripes", 2, "upright stripes"},
-    {"$G explain $D/shapes.png -m $M --layer nowhere", 2, "has no layer \"nowhere\""},
+    {"$G explain $D/shapes.png -m $M --layer nowhere", 2, "there is no layer \"nowhere\"; gradcam inspect lists them"},
     {"$G explain $D/shapes.png -m $M --target luck", 2,
      "\"luck\" is not one of logit, prob, logprob, diff:CLASS, fine,"},
     {"$G explain $D/shapes.png -m $M --target diff:zebra", 2, "zebra"},

@@ -212,6 +212,22 @@ END_TEST
 
 /* ---- SHA-256 ---------------------------------------------------------------------------------------------------------------- */
 
+static const char *word_at(const void *list, size_t index) {
+    return ((const char *const *)list)[index];
+}
+
+START_TEST(the_nearest_name) {
+    static const char *const list[] = {"relu", "conv1", "Conv2", "layer4.2.relu", NULL};
+    ck_assert_str_eq(gcam_suggest("conv", word_at, list), "conv1");
+    ck_assert_str_eq(gcam_suggest("CONV2", word_at, list), "Conv2");
+    ck_assert_str_eq(gcam_suggest("layer4.2.rleu", word_at, list), "layer4.2.relu");
+    ck_assert_ptr_null(gcam_suggest("pool", word_at, list));
+    ck_assert_ptr_null(gcam_suggest("layer4", word_at, list));
+    ck_assert_ptr_null(gcam_suggest(NULL, word_at, list));
+    ck_assert_ptr_null(gcam_suggest("conv", word_at, list + 4));
+}
+END_TEST
+
 START_TEST(sha256_of_the_standard) { /* examples of FIPS 180-4 and NIST's test vectors */
     static void (*const ways[])(const void *, size_t, char *) = {gcam__sha256, gcam__sha256_plain};
     void (*sha256)(const void *, size_t, char *) = ways[_i];
@@ -389,6 +405,7 @@ Suite *text_suite(void) {
     tcase_add_test(group, text_grows);
     tcase_add_test(group, arenas_keep_blocks_apart);
     tcase_add_test(group, names_are_numbered);
+    tcase_add_test(group, the_nearest_name);
     tcase_add_test(group, sha256_of_the_standard);
     tcase_add_test(group, hashes_in_file_names);
     tcase_add_test(group, files_are_compared_with_their_names);

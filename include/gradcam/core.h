@@ -118,6 +118,15 @@ typedef struct gcam_memory_count {
 /** Makes the calling thread allocate from malloc and count into `count` (atomically; it must outlive the objects). */
 GCAM_API void gcam_allocator_count(gcam_memory_count *count);
 
+/* ---- names ----------------------------------------------------------------------------------------------------------- */
+
+/** Name number `index` of a list; NULL past its end. */
+typedef const char *(*gcam_name_at_fn)(const void *list, size_t index);
+
+/** "Did you mean ...?": the name of the list with the fewest single-character edits from `wanted`, without regard to case; NULL
+ * where none is near (more than a third of its characters differ) or `wanted` is NULL. */
+GCAM_API const char *gcam_suggest(const char *wanted, gcam_name_at_fn name_at, const void *list);
+
 /* ---- tensors --------------------------------------------------------------------------------------------------------- */
 
 /** Most dimensions a tensor can have. */

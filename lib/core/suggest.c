@@ -1,5 +1,5 @@
 /* Nearest name by edit distance (Levenshtein 1966), one row of the table at a time. */
-#include "core/suggest.h"
+#include "gradcam/core.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -26,10 +26,10 @@ static size_t edit_distance(const char *a, const char *b, size_t b_length) {
     return row[b_length];
 }
 
-const char *gcam__suggest(const char *wanted, gcam__name_at name_at, const void *list) {
+const char *gcam_suggest(const char *wanted, gcam_name_at_fn name_at, const void *list) {
     const char *best = NULL;
+    if (!wanted || strlen(wanted) > LONGEST) return NULL;
     size_t best_distance = strlen(wanted) / 3 + 1;
-    if (strlen(wanted) > LONGEST) return NULL;
     const char *name;
     for (size_t i = 0; (name = name_at(list, i)) != NULL; i++) {
         size_t length = strlen(name);

@@ -1,7 +1,6 @@
 /* Which layers the maps are made at. */
 #include "core/memory.h"
 #include "core/status.h"
-#include "core/suggest.h"
 #include "explain/explain.h"
 #include "graph/session.h"
 
@@ -58,7 +57,7 @@ static gcam_status find_layer(const gcam__study *study, const char *name, int *i
     if (!name) return gcam__fail(GCAM_ERR_ARGUMENT, "explain", "a layer's name is NULL");
     *index = gcam_network_find(study->network, name);
     if (*index >= 0) return GCAM_OK;
-    const char *near = gcam__suggest(name, layer_name, study->network);
+    const char *near = gcam_suggest(name, layer_name, study->network);
     if (near)
         return gcam__fail(GCAM_ERR_NOT_FOUND, "explain", "there is no layer \"%.80s\"; did you mean \"%.80s\"?", name,
                           near);

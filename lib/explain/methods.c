@@ -1,6 +1,5 @@
 /* The table of methods, in the order in which `gradcam methods` prints it. Adding a method = its file and a row here. */
 #include "core/status.h"
-#include "core/suggest.h"
 #include "explain/explain.h"
 
 #include <string.h>
@@ -132,7 +131,7 @@ gcam_status gcam__method_lookup(const gcam__method **out, const char *id) {
     *out = find(id);
     if (*out) return GCAM_OK;
     if (!id) return gcam__fail(GCAM_ERR_ARGUMENT, "explain", "a method's name is NULL");
-    const char *near = gcam__suggest(id, method_name, NULL);
+    const char *near = gcam_suggest(id, method_name, NULL);
     if (near)
         return gcam__fail(GCAM_ERR_NOT_FOUND, "explain", "there is no method \"%.80s\"; did you mean \"%s\"?", id,
                           near);

@@ -16,7 +16,6 @@
 #include "core/memory.h"
 #include "core/number.h"
 #include "core/status.h"
-#include "core/suggest.h"
 #include "core/text.h"
 #include "gradcam/model.h"
 #include "graph/network.h"
@@ -185,7 +184,7 @@ static gcam_status find_layer(const reader *r, const char *name, gcam_node *node
     *node = gcam_network_find(above, name);
     if (*name == '\0') return gcam__fail(GCAM_ERR_FORMAT, "graph_text", "expected the name of a layer");
     if (*node >= 0) return GCAM_OK;
-    const char *near = gcam__suggest(name, name_above, above);
+    const char *near = gcam_suggest(name, name_above, above);
     if (near)
         return gcam__fail(GCAM_ERR_NOT_FOUND, "graph_text",
                           "there is no layer \"%.80s\" above; did you mean \"%.80s\"?", name, near);
@@ -298,7 +297,7 @@ static const char *op_name(const void *unused, size_t index) {
 }
 
 static gcam_status unknown_operation(const char *name, const char *word) {
-    const char *near = gcam__suggest(word, op_name, NULL);
+    const char *near = gcam_suggest(word, op_name, NULL);
     if (near)
         return gcam__fail(GCAM_ERR_UNSUPPORTED, "graph_text",
                           "%.200s: there is no operation \"%.80s\"; did you mean \"%s\"?", name, word, near);

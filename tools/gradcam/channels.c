@@ -279,7 +279,7 @@ int run_name_channels(settings *s) {
     if (code == EXIT_DONE) {
         name = s->layers.count ? s->layers.words[0] : engine_layer(&e);
         layer = name ? gcam_network_find(gcam_model_network(e.model), name) : -1;
-        if (layer < 0) code = fail_use("there is no layer \"%s\"; gradcam inspect lists its layers", name ? name : "");
+        if (layer < 0) code = fail_layer(gcam_model_network(e.model), name ? name : "");
     }
     if (code == EXIT_DONE && !(f.classes = list_folder(s->files[0], &f.class_count)))
         code = fail("%s: cannot be listed: %s", s->files[0], strerror(errno));

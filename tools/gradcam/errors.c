@@ -39,3 +39,18 @@ int fail_library(void) {
 int fail_memory(void) {
     return fail("out of memory");
 }
+
+int fail_unknown(const char *kind, const char *word, gcam_name_at_fn name_at, const void *list, const char *where) {
+    const char *near = gcam_suggest(word, name_at, list);
+    if (near) return fail_use("there is no %s \"%s\"; did you mean \"%s\"?", kind, word, near);
+    return fail_use("there is no %s \"%s\"; %s", kind, word, where);
+}
+
+static const char *layer_at(const void *network, size_t index) {
+    gcam_layer_info info;
+    return gcam_network_layer(network, (int)index, &info) == GCAM_OK ? info.name : NULL;
+}
+
+int fail_layer(const gcam_network *network, const char *word) {
+    return fail_unknown("layer", word, layer_at, network, "gradcam inspect lists them");
+}

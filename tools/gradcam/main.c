@@ -80,7 +80,7 @@ static void print_help(void) {
     puts("gradcam explains what an image classifier saw: where it looked, and what spoke against its answer.\n"
          "\n"
          "  gradcam SUBCOMMAND [options] FILE...\n");
-    for (size_t i = 0; i < SUBCOMMANDS; i++) printf("  %-10s %s\n", subcommands[i].name, subcommands[i].summary);
+    for (size_t i = 0; i < SUBCOMMANDS; i++) printf("  %-13s  %s\n", subcommands[i].name, subcommands[i].summary);
     puts("\n"
          "  gradcam explain dog.jpg -m vgg16.pth             dog.243.gradcam.png and dog.sheet.png\n"
          "  gradcam SUBCOMMAND --help                        its options, with examples\n"
@@ -104,6 +104,11 @@ static const subcommand *find_subcommand(const char *name) {
         if (strcmp(subcommands[i].name, name) == 0) return &subcommands[i];
     }
     return NULL;
+}
+
+static const char *subcommand_at(const void *unused, size_t index) {
+    (void)unused;
+    return index < SUBCOMMANDS ? subcommands[index].name : NULL;
 }
 
 static int run(const subcommand *which, int argc, char **argv) {
@@ -132,7 +137,7 @@ static int dispatch(int argc, char **argv) {
     }
     if (!*first) return fail_use("what shall be done? gradcam --help lists the subcommands");
     const subcommand *which = find_subcommand(first);
-    if (!which) return fail_use("there is no subcommand \"%s\"; gradcam --help lists them", first);
+    if (!which) return fail_unknown("subcommand", first, subcommand_at, NULL, "gradcam --help lists them");
     return run(which, argc - 1, argv + 1);
 }
 

@@ -373,19 +373,27 @@ static int check_files(const settings *s) {
                     which->min_files == 1 ? "" : "s", which->name, which->arguments);
 }
 
-static int find_name(const char *name, size_t count, const char *(*name_at)(size_t)) {
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(name_at(i), name) == 0) return 1;
+static int is_listed(const char *name, gcam_name_at_fn name_at) {
+    const char *listed;
+    for (size_t i = 0; (listed = name_at(NULL, i)) != NULL; i++) {
+        if (strcmp(listed, name) == 0) return 1;
     }
     return 0;
 }
 
-static const char *colormap_at(size_t i) {
-    return gcam_colormap_at(i)->name;
+static const char *colormap_at(const void *unused, size_t i) {
+    (void)unused;
+    return i < gcam_colormap_count() ? gcam_colormap_at(i)->name : NULL;
 }
 
-static const char *arch_at(size_t i) {
-    return gcam_arch_at(i)->id;
+static const char *arch_at(const void *unused, size_t i) {
+    (void)unused;
+    return i < gcam_arch_count() ? gcam_arch_at(i)->id : NULL;
+}
+
+static const char *method_at(const void *unused, size_t i) {
+    (void)unused;
+    return i < gcam_method_count() ? gcam_method_at(i)->id : NULL;
 }
 
 /* Names of the library's tables are checked before any file is opened. */
@@ -393,11 +401,11 @@ static int check_names(const settings *s) {
     gcam_preprocess ignored;
     for (size_t i = 0; i < s->methods.count; i++) {
         if (!gcam_method_find(s->methods.words[i]))
-            return fail_use("there is no method \"%s\"; gradcam methods lists them", s->methods.words[i]);
+            return fail_unknown("method", s->methods.words[i], method_at, NULL, "gradcam methods lists them");
     }
-    if (s->arch && !find_name(s->arch, gcam_arch_count(), arch_at))
-        return fail_use("there is no architecture \"%s\"; gradcam archs lists them", s->arch);
-    if (s->colormap && !find_name(s->colormap, gcam_colormap_count(), colormap_at)) {
+    if (s->arch && !is_listed(s->arch, arch_at))
+        return fail_unknown("architecture", s->arch, arch_at, NULL, "gradcam archs lists them");
+    if (s->colormap && !is_listed(s->colormap, colormap_at)) {
         uint8_t rgb[3];
         return gcam_colormap_color(s->colormap, 0, rgb) ? fail_use("%s", gcam_last_error()->message) : EXIT_DONE;
     }

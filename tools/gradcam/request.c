@@ -30,8 +30,7 @@ static int make_targets(request *q, const engine *e, const settings *s) {
 static int check_layers(const engine *e, const settings *s) {
     for (size_t i = 0; i < s->layers.count; i++) {
         if (gcam_network_find(gcam_model_network(e->model), s->layers.words[i]) < 0)
-            return fail_use("%s has no layer \"%s\"; gradcam inspect lists its layers", engine_model_name(s),
-                            s->layers.words[i]);
+            return fail_layer(gcam_model_network(e->model), s->layers.words[i]);
     }
     return EXIT_DONE;
 }

@@ -74,10 +74,16 @@ int run_archs(settings *s) {
         archs_json();
         return EXIT_DONE;
     }
-    printf("%-16s %-14s %-14s %s\n", "id", "default layer", "preprocessing", "network");
-    for (size_t i = 0; i < gcam_arch_count(); i++) {
-        const gcam_arch_info *a = gcam_arch_at(i);
-        printf("%-16s %-14s %-14s %s\n", a->id, a->target, a->preprocess, a->title);
+    static const gcam_arch_info head = {
+        .id = "id", .target = "default layer", .preprocess = "preprocessing", .title = "network"};
+    int id = 0, target = 0, preprocess = 0; /* widths */
+    for (size_t i = 0; i <= gcam_arch_count(); i++) {
+        const gcam_arch_info *a = i ? gcam_arch_at(i - 1) : &head;
+        widen(&id, a->id), widen(&target, a->target), widen(&preprocess, a->preprocess);
+    }
+    for (size_t i = 0; i <= gcam_arch_count(); i++) {
+        const gcam_arch_info *a = i ? gcam_arch_at(i - 1) : &head;
+        printf("%-*s  %-*s  %-*s  %s\n", id, a->id, target, a->target, preprocess, a->preprocess, a->title);
     }
     return EXIT_DONE;
 }

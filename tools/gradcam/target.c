@@ -102,7 +102,7 @@ static int parse_channel(request *q, const engine *e, const settings *s, const c
     q->target.layer = value + used;
     q->target.mean = 1;
     if (gcam_network_find(gcam_model_network(e->model), q->target.layer) >= 0) return EXIT_DONE;
-    return fail_use("--target: there is no layer \"%s\"; gradcam inspect lists them", q->target.layer);
+    return fail_layer(gcam_model_network(e->model), q->target.layer);
 }
 
 static const struct {

@@ -16,6 +16,10 @@ int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The library's last sentence. */
 int fail_library(void);
 int fail_memory(void);
+/* "there is no KIND "WORD"; did you mean "..."?", or without a near name `where`, which says what lists them. */
+int fail_unknown(const char *kind, const char *word, gcam_name_at_fn name_at, const void *list, const char *where);
+/* The same for a layer. */
+int fail_layer(const gcam_network *network, const char *word);
 
 /* ---- settings: what the command line said ---------------------------------------------------------------------------- */
 
