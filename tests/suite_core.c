@@ -10,6 +10,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 START_TEST(every_status_has_a_text) {
 #define HAS_TEXT(name, value, text)                        \
@@ -146,6 +147,21 @@ START_TEST(the_pool_runs_each_unit_once) {
 }
 END_TEST
 
+/* Workers that have gone to sleep, or come when all is done, take units of the running job alone. */
+START_TEST(small_jobs_in_turn_are_complete) {
+    enum { JOBS = 3000, UNITS = 7, PAUSE = 50 };
+    gcam__pool *pool = NULL;
+    ck_assert_int_eq(gcam__pool_create(&pool, 3), GCAM_OK);
+    for (int job = 0; job < JOBS; job++) {
+        int seen[UNITS] = {0}, count = job % (UNITS + 1);
+        if (job % PAUSE == 0) nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
+        gcam__parallel(pool, count, mark, seen);
+        for (int i = 0; i < UNITS; i++) ck_assert_int_eq(seen[i], i < count);
+    }
+    gcam__pool_free(pool);
+}
+END_TEST
+
 static void *fail_elsewhere(void *unused) {
     (void)unused;
     gcam__fail(GCAM_ERR_IO, "other", "in another thread");
@@ -174,6 +190,7 @@ Suite *core_suite(void) {
     tcase_add_test(tcase, half_floats_round_trip);
     tcase_add_test(tcase, random_numbers_depend_on_their_place_alone);
     tcase_add_test(tcase, the_pool_runs_each_unit_once);
+    tcase_add_test(tcase, small_jobs_in_turn_are_complete);
     tcase_add_test(tcase, errors_belong_to_their_thread);
     return suite;
 }
