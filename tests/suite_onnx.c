@@ -1,7 +1,5 @@
 /* Tests of the ONNX reader and importer: graphs written by hand, with answers reckoned by hand, and hostile files. */
-#include "core/arena.h"
 #include "model/onnx/import.h"
-#include "model/onnx/names.h"
 #include "support/onnx_writer.h"
 #include "support/process.h"
 
@@ -208,39 +206,64 @@ START_TEST(broken_files_never_crash) {
 }
 END_TEST
 
+/* A chain of ReLUs and sums whose nodes have these names; `op` tells which, `inputs` what they read. */
+static const struct {
+    const char *node, *op, *inputs, *output, *name;
+} named_nodes[] = {
+    {"/layer1/layer1.0/conv1/Relu", "Relu", "x", "a", "layer1.0.conv1"},
+    {"/layer1/layer1.0/relu/Relu", "Relu", "a", "b", "layer1.0.relu"},
+    {"/layer1/layer1.0/Add", "Add", "b x", "c", "layer1.0.add"},
+    {"/layer1/layer1.0/relu_1/Relu", "Relu", "c", "d", "layer1.0.relu#1"},
+    /* an activation that is a module of its own, and two operators: the second one is what it returns */
+    {"/layer1/layer1.1/act/Sigmoid", "Sigmoid", "d", "e", "layer1.1.act.sigmoid"},
+    {"/layer1/layer1.1/act/Mul", "Mul", "d e", "f", "layer1.1.act"},
+    {"/layer1/layer1.1/Add", "Add", "f d", "g", "layer1.1.add"},
+    {"/layer1/layer1.1/Add_1", "Add", "g f", "h", "layer1.1.add#1"},
+    /* the file has something of the block behind what the block returns */
+    {"/mixed/branch/Relu", "Relu", "h", "i", "mixed.branch"},
+    {"/mixed/Concat", "Concat", "h i", "j", "mixed.cat"},
+    {"/mixed/Relu", "Relu", "j", "k", "mixed.relu"},
+    {"/features/block1/unit2/norm/Relu", "Relu", "j", "l", "features.block1.unit2.norm"},
+    /* a block called twice */
+    {"/twice/part/Relu", "Relu", "l", "m", "twice.part"},
+    {"/twice/Add", "Add", "m l", "n", "twice.add"},
+    {"/twice_1/part/Relu", "Relu", "n", "o", "twice.part#1"},
+    {"/twice_1/Add", "Add", "o n", "p", "twice#1.add"},
+    {"/GlobalAveragePool", "GlobalAveragePool", "p", "q", "globalaveragepool"},
+    {"Conv_0", "Relu", "q", "r", "Conv_0"},
+    {"Conv_0", "Relu", "r", "s", "Conv_0#1"},
+    {"", "Relu", "s", "y", "y"},
+};
+
 START_TEST(names_are_module_paths) {
-    static const struct {
-        const char *node, *name;
-    } cases[] = {
-        {"/layer1/layer1.0/conv1/Conv", "layer1.0.conv1"},
-        {"/layer1/layer1.0/relu/Relu", "layer1.0.relu"},
-        {"/layer1/layer1.0/Add", "layer1.0.add"},
-        {"/layer1/layer1.0/relu_1/Relu", "layer1.0.relu#1"},
-        {"/features/denseblock1/denselayer2/norm1/BatchNormalization", "features.denseblock1.denselayer2.norm1"},
-        {"/Flatten", "flatten"},
-        {"/inception3a/Concat", "inception3a.concat"},
-        {"Conv_0", "Conv_0"},
-        {"Conv_0", "Conv_0#1"},
-        {"", "out with_space"}};
-    gcam__names layers = {0};
-    gcam__arena arena = {0};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char name[256], expected[64];
-        snprintf(expected, sizeof expected, "%s", cases[i].name);
-        for (char *c = expected; *c; c++)
-            if (*c == ' ') *c = '_';
-        /* a scope without a module of its own has been seen: its first operator would take the scope's name otherwise */
-        if (strstr(cases[i].node, "/Add") || strstr(cases[i].node, "/Concat")) {
-            int added;
-            const char *scope = strstr(cases[i].node, "/Add") ? "layer1.0" : "inception3a";
-            ck_assert_int_eq(gcam__names_add(&layers, scope, strlen(scope), &added), GCAM_OK);
-        }
-        ck_assert_int_eq(gcam__onnx_layer_name(&layers, &arena, cases[i].node, "out with space", "Relu", name),
-                         GCAM_OK);
-        ck_assert_str_eq(name, expected);
+    /* a block's path finds what the block returns */
+    static const char *const blocks[][2] = {{"layer1.0", "layer1.0.relu#1"},
+                                            {"layer1.1", "layer1.1.add#1"},
+                                            {"layer1", "layer1.1.add#1"},
+                                            {"mixed", "mixed.cat"},
+                                            {"features", "features.block1.unit2.norm"},
+                                            {"features.block1", "features.block1.unit2.norm"},
+                                            {"twice", "twice.add"},
+                                            {"twice#1", "twice#1.add"}};
+    message graph = {.size = 0};
+    gcam_model *model = NULL;
+    put_value(&graph, 11, "x", picture);
+    put_value(&graph, 12, "y", classes);
+    for (size_t i = 0; i < sizeof named_nodes / sizeof *named_nodes; i++)
+        put_node(&graph, named_nodes[i].node, named_nodes[i].op, named_nodes[i].inputs, named_nodes[i].output, NULL);
+    ck_assert_msg(load(&model, &graph) == GCAM_OK, "%s", gcam_last_error()->message);
+    const gcam_network *network = gcam_model_network(model);
+    for (size_t i = 0; i < sizeof named_nodes / sizeof *named_nodes; i++) {
+        gcam_layer_info layer;
+        ck_assert_int_eq(gcam_network_layer(network, (int)i + 1, &layer), GCAM_OK);
+        ck_assert_str_eq(layer.name, named_nodes[i].name);
     }
-    gcam__names_free(&layers);
-    gcam__arena_free(&arena);
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+        ck_assert_int_ge(gcam_network_find(network, blocks[i][0]), 0);
+        ck_assert_msg(gcam_network_find(network, blocks[i][0]) == gcam_network_find(network, blocks[i][1]),
+                      "%s is not %s", blocks[i][0], blocks[i][1]);
+    }
+    gcam_model_free(model);
 }
 END_TEST
 

@@ -98,7 +98,7 @@ static gcam_status add_input(gcam__importer *im, const gcam__onnx_declared *valu
                           value->element_type);
     GCAM_TRY(settle_shape(im, value, &shape));
     char name[GCAM__MAX_LAYER_NAME + 1];
-    GCAM_TRY(gcam__onnx_layer_name(&im->layers, im->arena, value->name, "input", "input", name));
+    GCAM_TRY(gcam__onnx_layer_name(&im->scopes, im->arena, *value->name ? value->name : "input", name));
     /* the first picture decides the batch and may have other sizes; everything else keeps its shape */
     int is_picture = shape.rank == 4 && shape.dim[0] == 1 && gcam__builder_network(im->builder)->count == 0;
     gcam__onnx_slot slot = {.channels_last = is_picture && is_channels_last(im, value->name)};
@@ -120,15 +120,14 @@ static gcam_status check_node(const gcam__importer *im) {
     return GCAM_OK;
 }
 
-static gcam_status translate(gcam__importer *im, const gcam__onnx_node *node) {
-    im->node = node;
+static gcam_status translate(gcam__importer *im, size_t index) {
+    const gcam__onnx_node *node = im->node = &im->model->nodes[index];
     GCAM_TRY(check_node(im));
     int done = 0;
     GCAM_TRY(gcam__onnx_fold(im, &done));
     if (done) return GCAM_OK;
     char name[GCAM__MAX_LAYER_NAME + 1];
-    const char *output = node->output_count ? node->outputs[0] : "";
-    GCAM_TRY(gcam__onnx_layer_name(&im->layers, im->arena, node->name, output, node->op, name));
+    GCAM_TRY(gcam__onnx_node_name(&im->scopes, im->arena, im->model, index, name));
     im->layer = name;
     gcam_status status = gcam__onnx_op_find(node->op)->translate(im);
     im->layer = NULL;
@@ -197,31 +196,31 @@ static gcam_status add_outputs(gcam__importer *im) {
     return GCAM_OK;
 }
 
-static gcam_status add_read(gcam__importer *im, const char *name) {
-    int added;
-    return gcam__names_add(&im->read, name, strlen(name), &added);
-}
-
-static gcam_status list_read(gcam__importer *im) {
-    const gcam__onnx_model *m = im->model;
-    for (size_t i = 0; i < m->node_count; i++)
-        for (size_t k = 0; k < m->nodes[i].input_count; k++) GCAM_TRY(add_read(im, m->nodes[i].inputs[k]));
-    for (size_t i = 0; i < m->output_count; i++) GCAM_TRY(add_read(im, m->outputs[i].name));
-    return GCAM_OK;
+/* A module's path is a name of what the module returns, also where a layer of another name makes it. */
+static void add_scopes(gcam__importer *im) {
+    for (size_t i = 0; i < im->scopes.paths.count; i++) {
+        const gcam__onnx_scope *scope = &im->scopes.list[i];
+        const gcam__onnx_slot *slot = scope->value ? find_slot(im, scope->value) : NULL;
+        if (!slot || slot->is_constant) continue;
+        if (gcam_network_find(gcam__builder_network(im->builder), scope->path) < 0)
+            gcam_alias(im->builder, scope->path, slot->node);
+    }
 }
 
 static gcam_status run(gcam__importer *im) {
     GCAM_TRY(check_operators(im));
-    GCAM_TRY(list_read(im));
+    GCAM_TRY(gcam__onnx_links_read(&im->links, im->model, im->options->known, im->options->known_count));
+    GCAM_TRY(gcam__onnx_scopes_read(&im->scopes, im->model, &im->links, im->arena));
     GCAM_TRY(add_constants(im, im->options->known, im->options->known_count));
     GCAM_TRY(add_constants(im, im->model->initializers, im->model->initializer_count));
     for (size_t i = 0; i < im->model->input_count; i++) GCAM_TRY(add_input(im, &im->model->inputs[i]));
-    for (size_t i = 0; i < im->model->node_count; i++) GCAM_TRY(translate(im, &im->model->nodes[i]));
+    for (size_t i = 0; i < im->model->node_count; i++) GCAM_TRY(translate(im, i));
     GCAM_TRY(add_outputs(im));
     if (im->layer_outputs > 0 && gcam__builder_network(im->builder)->input_count == 0)
         return gcam__fail(GCAM_ERR_UNSUPPORTED, "onnx",
                           "the graph has no input of floating point: it computes with constants alone");
-    return gcam__onnx_add_scopes(im->builder);
+    add_scopes(im);
+    return gcam__builder_status(im->builder);
 }
 
 /* Constants that are made at import: this, and some times the file. */
@@ -237,8 +236,8 @@ static gcam_status import(gcam_network **network, gcam_tensor_table *table, cons
     im.room = ROOM + (table->file.size < SIZE_MAX / 8 ? 4 * table->file.size : table->file.size);
     gcam_status status = run(&im);
     gcam__names_free(&im.names);
-    gcam__names_free(&im.layers);
-    gcam__names_free(&im.read);
+    gcam__onnx_scopes_free(&im.scopes);
+    gcam__onnx_links_free(&im.links);
     gcam__free(im.slots);
     if (status == GCAM_OK && im.layer_outputs > 0) return gcam_builder_finish(network, builder, table);
     gcam_builder_free(builder);

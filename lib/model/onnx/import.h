@@ -8,6 +8,8 @@
 #include "core/names.h"
 #include "gradcam/graph.h"
 #include "io/onnx.h"
+#include "model/onnx/links.h"
+#include "model/onnx/names.h"
 
 /* A value by its name. */
 typedef struct gcam__onnx_slot {
@@ -18,7 +20,7 @@ typedef struct gcam__onnx_slot {
 } gcam__onnx_slot;
 
 typedef struct gcam__importer {
-    const gcam__onnx_model *model;
+    gcam__onnx_model *model;
     gcam_builder *builder;
     gcam_tensor_table *weights;
     gcam__arena *arena; /* lives as long as the weights */
@@ -26,11 +28,11 @@ typedef struct gcam__importer {
     gcam__names names; /* of values; numbers are places in slots */
     gcam__onnx_slot *slots;
     size_t slot_capacity;
-    gcam__names read;            /* values that a node or the graph's outputs read */
+    gcam__onnx_links links;
+    gcam__onnx_scopes scopes;
     size_t room;                 /* bytes that constants made at import may still take */
     int64_t batch;               /* that the file says for its first picture, where layers take any; 0: no input yet */
     size_t layer_outputs;        /* outputs that layers make */
-    gcam__names layers;          /* names of layers given so far */
     const gcam__onnx_node *node; /* at work */
     const char *layer;           /* its layer's name */
 } gcam__importer;

@@ -244,8 +244,8 @@ gcam_status gcam__onnx_emit_number(gcam__importer *im, const char *suffix, doubl
 
 int gcam__onnx_is_read(const gcam__importer *im, size_t index) {
     if (index >= im->node->output_count || !*im->node->outputs[index]) return 0;
-    const char *name = im->node->outputs[index];
-    return gcam__names_find(&im->read, name, strlen(name)) >= 0;
+    const gcam__onnx_link *link = gcam__onnx_links_find(&im->links, im->node->outputs[index]);
+    return link && (link->readers > 0 || link->is_output);
 }
 
 /* A constant that the network needs as a value becomes a layer that holds it. */
