@@ -284,7 +284,7 @@ help:
 	@echo 'make conformance-exports  torchvision'"'"'s networks through torch.onnx.export, beside PyTorch (needs python3-torch)'
 	@echo 'make parity-train losses of training steps beside PyTorch'
 	@echo 'make train-default the embedded default from its photos (DATA=FOLDER; an hour and a half)'
-	@echo 'make bench        times and memory, beside PyTorch where it is installed; bench-growth, bench-layers, bench-errors'
+	@echo 'make bench        times and memory beside the peers that are installed; bench-growth -layers -sessions -errors'
 	@echo 'make eval-default accuracy and grid pointing game of the built-in network (needs DATA=../shared)'
 	@echo 'make bench-methods what each method costs in forward passes'
 	@echo 'make methods-gallery  the pictures of docs/methods.md (needs DATA=../shared)'

@@ -3,7 +3,7 @@
 
 Works: forward; gradcam (what Captum does: gradients from the score to the layer alone); gradcam-full (what pytorch-grad-cam does:
 a backward pass with all parameters asking for gradients); gradient; guided-gradcam (two forwards, as Captum). `save MODEL OUT`
-writes the weights of a safetensors file as a state dict, and the network beside it as ONNX for other peers; `picture PTH PHOTO OUT` is the whole way of a user's script: load,
+writes the weights of a safetensors file as a state dict, and the network beside it as ONNX for other peers; `picture PTH THREADS PHOTO OUT` is the whole way of a user's script: load,
 preprocess, Grad-CAM, overlay, PNG.
 """
 import json
@@ -132,16 +132,17 @@ def save(model, out):
     state = read_safetensors(model)
     torch.save(state, out)
     onnx = out.rsplit(".", 1)[0] + ".onnx"
-    torch.onnx.export(make_net(name_of(model), state), torch.rand(1, 3, 224, 224), onnx, opset_version=11)
+    # OpenCV 4.6 reads no Clip (ReLU6) of later versions.
+    torch.onnx.export(make_net(name_of(model), state), torch.rand(1, 3, 224, 224), onnx, opset_version=10)
 
 
 def main():
     work, model, *rest = sys.argv[1:]
-    torch.set_num_threads(int(rest[0]) if work in WORKS else 2)
     if work == "save":
-        save(model, rest[0])
-    elif work == "picture":
-        picture(model, *rest)
+        return save(model, rest[0])
+    torch.set_num_threads(int(rest[0]))
+    if work == "picture":
+        picture(model, *rest[1:])
     else:
         net = make_net(name_of(model), read_safetensors(model))
         for parameter in net.parameters():

@@ -3,7 +3,9 @@
  * asked for in one call); cpu=1 makes it processor time, which with one thread other processes disturb less. tools/bench/bench.c starts workers and
  * peers in turn and adds what it sees from outside: wall time and peak memory.
  *
- * `worker make ARCH MODEL` writes a model file with the generator's weights for an architecture of the zoo. */
+ * `worker make ARCH MODEL` writes a model file with the generator's weights for an architecture of the zoo. With live=25 the biases of
+ * linear layers that a ReLU follows are shifted until that many percent of their rows are live, as in trained networks fewer are; `live`
+ * as WORK prints how many are at the most. */
 #include "graph/network.h"
 #include "model/zoo/zoo.h"
 #include "support/generator.h"
@@ -52,12 +54,6 @@ static gcam_status gradcam(job *j) {
     return explain(j, "gradcam");
 }
 
-/* Ten classes more: what each further class costs. */
-static gcam_status gradcam_11(job *j) {
-    j->classes = 11;
-    return explain(j, "gradcam");
-}
-
 static gcam_status gradient(job *j) {
     return explain(j, "gradient");
 }
@@ -91,16 +87,58 @@ static gcam_status allocations(job *j) {
     return status;
 }
 
+/* The next layer from `from` on that is linear and rectified, or -1. */
+static int hidden_linear(const gcam_network *network, int from) {
+    for (int i = from; i + 1 < network->count; i++) {
+        const gcam__node *node = &network->nodes[i], *next = &network->nodes[i + 1];
+        if (strcmp(node->layer.op->name, "linear") == 0 && strcmp(next->layer.op->name, "relu") == 0) return i;
+    }
+    return -1;
+}
+
+static int descending(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x < y) - (x > y);
+}
+
+/* Sums of the linear layer `layer` of a model on the worker's input, largest first, to be freed. */
+static gcam_status sorted_sums(job *j, int layer, float **sums, int64_t *count) {
+    gcam_status status = gcam_session_watch(j->session, layer, GCAM_WATCH_ACTIVATION);
+    if (!status) status = forward(j);
+    if (status) return status;
+    const gcam_tensor *y = gcam_session_activation(j->session, layer);
+    *count = gcam_shape_count(&y->shape);
+    *sums = malloc((size_t)*count * sizeof **sums);
+    if (!*sums) return GCAM_ERR_NOMEM;
+    memcpy(*sums, y->data, (size_t)*count * sizeof **sums);
+    qsort(*sums, (size_t)*count, sizeof **sums, descending);
+    return GCAM_OK;
+}
+
+/* Prints the largest part of rows that are live in any hidden linear layer. */
+static gcam_status live(job *j) {
+    const gcam_network *network = gcam_model_network(j->model);
+    double most = 0;
+    for (int i = -1; (i = hidden_linear(network, i + 1)) >= 0;) {
+        float *sums = NULL;
+        int64_t count = 0, alive = 0;
+        gcam_status status = sorted_sums(j, i, &sums, &count);
+        if (status) return status;
+        while (alive < count && sums[alive] > 0) alive++;
+        free(sums);
+        if (100.0 * (double)alive / (double)count > most) most = 100.0 * (double)alive / (double)count;
+    }
+    printf("live %.2f\n", most);
+    return GCAM_OK;
+}
+
 static const struct {
     const char *name;
     gcam_status (*run)(job *j);
     int once;
-} works[] = {{"forward", forward, 0},
-             {"gradcam", gradcam, 0},
-             {"gradcam-11", gradcam_11, 0},
-             {"gradient", gradient, 0},
-             {"guided-gradcam", guided_gradcam, 0},
-             {"allocations", allocations, 1}};
+} works[] = {{"forward", forward, 0},         {"gradcam", gradcam, 0},
+             {"gradient", gradient, 0},       {"guided-gradcam", guided_gradcam, 0},
+             {"allocations", allocations, 1}, {"live", live, 1}};
 
 static int ascending(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -144,6 +182,12 @@ static gcam_status open_job(job *j, const char *path, int threads, char **words)
     return status;
 }
 
+static void close_job(job *j) {
+    gcam_tensor_free(j->input);
+    gcam_session_free(j->session);
+    gcam_model_free(j->model);
+}
+
 static int run_work(size_t index, char **argument) {
     gcam_memory_count memory = {0};
     job j = {.memory = &memory};
@@ -151,9 +195,7 @@ static int run_work(size_t index, char **argument) {
     gcam_status status = open_job(&j, argument[2], atoi(argument[3]), argument + 5);
     if (!status) status = works[index].once ? works[index].run(&j) : repeat(&j, works[index].run, atof(argument[4]));
     if (status) fprintf(stderr, "worker: %s\n", gcam_last_error()->message);
-    gcam_tensor_free(j.input);
-    gcam_session_free(j.session);
-    gcam_model_free(j.model);
+    close_job(&j);
     return status != GCAM_OK;
 }
 
@@ -178,8 +220,40 @@ static gcam_status write_table(const gcam_tensor_table *table, const char *path)
     return status;
 }
 
+/* Lowers the biases of the linear layer `layer` so that `percent` of its rows are above zero. */
+static gcam_status lower_biases(gcam_tensor_table *table, const job *j, int layer, const float *sums, int64_t count,
+                                int percent) {
+    char name[256];
+    snprintf(name, sizeof name, "%s.bias", gcam_model_network(j->model)->nodes[layer].name);
+    const gcam_tensor_entry *bias = gcam_tensor_table_find(table, name);
+    if (!bias) return GCAM_ERR_NOT_FOUND;
+    float *b = (float *)(uintptr_t)bias->data; /* the table's own copy */
+    for (int64_t i = 0; i < count; i++) b[i] -= sums[count * percent / 100];
+    return GCAM_OK;
+}
+
+/* Layer by layer, because the next one's sums change with it. */
+static gcam_status thin_out(gcam_tensor_table *table, const char *path, int percent) {
+    int layer = -1;
+    for (gcam_status status = GCAM_OK; !status;) {
+        job j = {0};
+        float *sums = NULL;
+        int64_t count = 0;
+        char *none[] = {NULL};
+        status = open_job(&j, path, 2, none);
+        if (!status) layer = hidden_linear(gcam_model_network(j.model), layer + 1);
+        if (!status && layer >= 0) status = sorted_sums(&j, layer, &sums, &count);
+        if (!status && layer >= 0) status = lower_biases(table, &j, layer, sums, count, percent);
+        close_job(&j);
+        free(sums);
+        if (status || layer < 0) return status;
+        status = write_table(table, path);
+    }
+    return GCAM_OK;
+}
+
 /* Generated weights for an architecture of the zoo, first as plain tensors, then as a model file. */
-static gcam_status make_model(const char *arch, const char *path) {
+static gcam_status make_model(const char *arch, const char *path, int percent) {
     const gcam__arch *row = gcam__arch_find(arch);
     gcam_builder *builder = NULL;
     gcam_tensor_table *table = NULL;
@@ -189,6 +263,7 @@ static gcam_status make_model(const char *arch, const char *path) {
     if (!status) status = gcam_tensor_table_create(&table);
     if (!status) status = gcam__network_each_weight(gcam__builder_network(builder), add_weight, table);
     if (!status) status = write_table(table, path);
+    if (!status && percent < 100) status = thin_out(table, path, percent);
     gcam_builder_free(builder);
     gcam_tensor_table_free(table);
     if (!status) status = gcam_model_load(&model, path, &options);
@@ -198,8 +273,8 @@ static gcam_status make_model(const char *arch, const char *path) {
 }
 
 int main(int argc, char **argv) {
-    if (argc == 4 && strcmp(argv[1], "make") == 0) {
-        gcam_status status = make_model(argv[2], argv[3]);
+    if (argc >= 4 && strcmp(argv[1], "make") == 0) {
+        gcam_status status = make_model(argv[2], argv[3], option(argv + 4, "live", 100));
         if (status) fprintf(stderr, "worker: %s: %s\n", argv[2], gcam_last_error()->message);
         return status != GCAM_OK;
     }
