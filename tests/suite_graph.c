@@ -95,9 +95,22 @@ static void assert_close(const float *a, const float *b, int64_t count, double t
 
 /* ---- building ------------------------------------------------------------------------------------------------------------- */
 
+/* ---- what the tests begin with ------------------------------------------------------------------------------------------ */
+
+static gcam_tensor_table *weights;
+static gcam_network *network;
+
+static void set_up(void) {
+    weights = branchy_weights();
+    network = branchy(weights);
+}
+
+static void tear_down(void) {
+    gcam_network_free(network);
+    gcam_tensor_table_free(weights);
+}
+
 START_TEST(a_network_knows_its_layers) {
-    gcam_tensor_table *weights = branchy_weights();
-    gcam_network *network = branchy(weights);
     ck_assert_int_eq(gcam_network_layer_count(network), 13);
     ck_assert_int_eq(gcam_network_find(network, "block"), gcam_network_find(network, "block.cat"));
     ck_assert_int_eq(gcam_network_find(network, "nothing"), -1);
@@ -109,15 +122,13 @@ START_TEST(a_network_knows_its_layers) {
     ck_assert_int_eq(info.multiplies, 4 * 2 * 9 * 5 * 6);
     ck_assert_int_eq(info.shape.dim[1], 4);
     ck_assert_int_eq(gcam_network_layer(network, 99, &info), GCAM_ERR_ARGUMENT);
-    gcam_network_free(network);
-    gcam_tensor_table_free(weights);
 }
 END_TEST
 
-static void assert_fails(gcam_builder *b, const gcam_tensor_table *weights, gcam_status status, const char *sentence) {
-    gcam_network *network = NULL;
-    ck_assert_int_eq(gcam_builder_finish(&network, b, weights), status);
-    ck_assert_ptr_null(network);
+static void assert_fails(gcam_builder *b, const gcam_tensor_table *table, gcam_status status, const char *sentence) {
+    gcam_network *made = NULL;
+    ck_assert_int_eq(gcam_builder_finish(&made, b, table), status);
+    ck_assert_ptr_null(made);
     ck_assert_msg(strstr(gcam_last_error()->message, sentence) != NULL, "%s", gcam_last_error()->message);
 }
 
@@ -142,7 +153,6 @@ START_TEST(the_builder_names_what_is_wrong) {
     gcam_builder_create(&b);
     assert_fails(b, NULL, GCAM_ERR_ARGUMENT, "no input");
 
-    gcam_tensor_table *weights = branchy_weights();
     gcam_builder_create(&b);
     x = gcam_input(b, "image", 2, 8, 8);
     gcam_conv2d(b, "stem", x, &(gcam_conv2d_params){.out = 5, .kernel = {3, 3}});
@@ -151,13 +161,10 @@ START_TEST(the_builder_names_what_is_wrong) {
     x = gcam_input(b, "image", 2, 8, 8);
     gcam_conv2d(b, "other", x, &(gcam_conv2d_params){.out = 5, .kernel = {3, 3}});
     assert_fails(b, weights, GCAM_ERR_NOT_FOUND, "other.weight: there is no such weight");
-    gcam_tensor_table_free(weights);
 }
 END_TEST
 
 START_TEST(other_input_sizes_work_where_shapes_allow) {
-    gcam_tensor_table *weights = branchy_weights();
-    gcam_network *network = branchy(weights);
     gcam_session *s = NULL;
     gcam_session_options options = {.struct_size = sizeof options, .height = 9, .width = 4};
     ck_assert_int_eq(gcam_session_create_network(&s, network, &options), GCAM_OK);
@@ -173,8 +180,6 @@ START_TEST(other_input_sizes_work_where_shapes_allow) {
     ck_assert_int_eq(gcam_session_create_network(&s, network, &options), GCAM_ERR_SHAPE);
     ck_assert_ptr_null(s);
     ck_assert_ptr_nonnull(strstr(gcam_last_error()->message, "3x72"));
-    gcam_network_free(network);
-    gcam_tensor_table_free(weights);
 }
 END_TEST
 
@@ -182,8 +187,8 @@ END_TEST
 
 /* score_c = mean over the cells of max(0, a b), which is the first output; the second is a b itself. */
 static gcam_network *two_inputs(void) {
-    gcam_network *network;
-    gcam_status status = gcam_network_from_text(&network,
+    gcam_network *made;
+    gcam_status status = gcam_network_from_text(&made,
                                                 "gradcam graph 1\n"
                                                 "a = input channels=2 height=5 width=6\n"
                                                 "b = tensor_input shape=1,2,5,6\n"
@@ -195,7 +200,7 @@ static gcam_network *two_inputs(void) {
                                                 "output product\n",
                                                 NULL);
     ck_assert_msg(status == GCAM_OK, "%s", gcam_last_error()->message);
-    return network;
+    return made;
 }
 
 static void check_two_outputs(gcam_session *s, gcam_tensor *const in[2], int64_t batch) {
@@ -216,12 +221,12 @@ static void check_two_outputs(gcam_session *s, gcam_tensor *const in[2], int64_t
 /* The gradient of all scores with respect to either input. */
 static void check_two_gradients(gcam_session *s, gcam_tensor *const in[2]) {
     gcam_tensor *seed;
-    const gcam_network *network = gcam_session_network(s);
+    const gcam_network *product = gcam_session_network(s);
     ck_assert_int_eq(gcam_tensor_create(&seed, &gcam_session_output(s)->shape), GCAM_OK);
     for (int64_t i = 0; i < gcam_shape_count(&seed->shape); i++) seed->data[i] = 1;
     ck_assert_int_eq(gcam_session_backward(s, seed, GCAM_RULE_GRADIENT), GCAM_OK);
     for (int k = 0; k < 2; k++) {
-        const gcam_tensor *gradient = gcam_session_gradient(s, gcam_network_input_at(network, k));
+        const gcam_tensor *gradient = gcam_session_gradient(s, gcam_network_input_at(product, k));
         for (int64_t i = 0; i < gcam_shape_count(&gradient->shape); i++) {
             double wanted = in[0]->data[i] * in[1]->data[i] > 0 ? in[1 - k]->data[i] / 30 : 0;
             ck_assert_double_eq_tol(gradient->data[i], wanted, 1e-8);
@@ -230,17 +235,17 @@ static void check_two_gradients(gcam_session *s, gcam_tensor *const in[2]) {
     gcam_tensor_free(seed);
 }
 
-static void check_batch(const gcam_network *network, int64_t batch) {
+static void check_batch(const gcam_network *product, int64_t batch) {
     gcam_session *s;
     gcam_tensor *in[2];
     gcam_shape shape = gcam_shape_nchw(batch, 2, 5, 6);
     gcam_session_options options = {.struct_size = sizeof options, .batch = batch};
-    ck_assert_int_eq(gcam_session_create_network(&s, network, &options), GCAM_OK);
+    ck_assert_int_eq(gcam_session_create_network(&s, product, &options), GCAM_OK);
     for (int k = 0; k < 2; k++) {
         ck_assert_int_eq(gcam_tensor_create(&in[k], &shape), GCAM_OK);
         for (int64_t i = 0; i < gcam_shape_count(&shape); i++)
             in[k]->data[i] = (float)gcam__random_uniform(17, (uint64_t)k, 0, (uint64_t)i) - 0.5f;
-        ck_assert_int_eq(gcam_session_watch(s, gcam_network_input_at(network, k), GCAM_WATCH_GRADIENT), GCAM_OK);
+        ck_assert_int_eq(gcam_session_watch(s, gcam_network_input_at(product, k), GCAM_WATCH_GRADIENT), GCAM_OK);
     }
     const gcam_tensor *const given[2] = {in[0], in[1]};
     ck_assert_int_eq(gcam_session_forward_inputs(s, given, 2), GCAM_OK);
@@ -253,11 +258,11 @@ static void check_batch(const gcam_network *network, int64_t batch) {
 }
 
 START_TEST(several_inputs_and_outputs_in_any_batch) {
-    gcam_network *network = two_inputs();
-    ck_assert_int_eq(gcam_network_input_count(network), 2);
-    ck_assert_int_eq(gcam_network_output_count(network), 2);
-    for (int64_t batch = 1; batch <= 4; batch += 3) check_batch(network, batch);
-    gcam_network_free(network);
+    gcam_network *product = two_inputs();
+    ck_assert_int_eq(gcam_network_input_count(product), 2);
+    ck_assert_int_eq(gcam_network_output_count(product), 2);
+    for (int64_t batch = 1; batch <= 4; batch += 3) check_batch(product, batch);
+    gcam_network_free(product);
 }
 END_TEST
 
@@ -269,8 +274,6 @@ enum { NAMES = sizeof names / sizeof names[0] };
 
 /* Watching everything takes every freedom from the plan; the plain pass must give the same output. */
 START_TEST(watching_does_not_change_results) {
-    gcam_tensor_table *weights = branchy_weights();
-    gcam_network *network = branchy(weights);
     gcam_session *plain = session_for(network, 2, 1), *watched = session_for(network, 2, 2);
     gcam_tensor *input = random_input(plain, 1);
     for (int i = 0; i < NAMES; i++)
@@ -297,8 +300,6 @@ START_TEST(watching_does_not_change_results) {
     gcam_tensor_free(input);
     gcam_session_free(plain);
     gcam_session_free(watched);
-    gcam_network_free(network);
-    gcam_tensor_table_free(weights);
 }
 END_TEST
 
@@ -312,8 +313,6 @@ static double target_of(gcam_session *s, const gcam_tensor *input, const gcam_te
 
 /* The gradient at the input, through branches and shared values, against central differences of the whole network. */
 START_TEST(a_pass_may_start_from_given_values) {
-    gcam_tensor_table *weights = branchy_weights();
-    gcam_network *network = branchy(weights);
     gcam_session *whole = session_for(network, 2, 1), *tail = session_for(network, 2, 1);
     gcam_tensor *input = random_input(whole, 1);
     int layers[2] = {gcam_network_find(network, "add"), gcam_network_find(network, "relu")};
@@ -333,14 +332,10 @@ START_TEST(a_pass_may_start_from_given_values) {
     gcam_tensor_free(input);
     gcam_session_free(whole);
     gcam_session_free(tail);
-    gcam_network_free(network);
-    gcam_tensor_table_free(weights);
 }
 END_TEST
 
 START_TEST(the_input_gradient_is_the_derivative) {
-    gcam_tensor_table *weights = branchy_weights();
-    gcam_network *network = branchy(weights);
     gcam_session *s = session_for(network, 2, 2);
     gcam_tensor *input = random_input(s, 3), *seed = seed_for(s, 1);
     for (int i = 0; i < 6; i++) seed->data[i] = (float)(i - 2);
@@ -365,14 +360,10 @@ START_TEST(the_input_gradient_is_the_derivative) {
     gcam_tensor_free(seed);
     gcam_tensor_free(input);
     gcam_session_free(s);
-    gcam_network_free(network);
-    gcam_tensor_table_free(weights);
 }
 END_TEST
 
 START_TEST(many_seeds_are_as_many_passes) {
-    gcam_tensor_table *weights = branchy_weights();
-    gcam_network *network = branchy(weights);
     gcam_session *s = session_for(network, 2, 2);
     gcam_tensor *input = random_input(s, 4), *three = seed_for(s, 3), *one = seed_for(s, 1);
     for (int i = 0; i < 18; i++) three->data[i] = (float)((i * 7) % 5 - 2);
@@ -396,14 +387,10 @@ START_TEST(many_seeds_are_as_many_passes) {
     gcam_tensor_free(three);
     gcam_tensor_free(input);
     gcam_session_free(s);
-    gcam_network_free(network);
-    gcam_tensor_table_free(weights);
 }
 END_TEST
 
 START_TEST(parameter_gradients_sum_over_the_batch) {
-    gcam_tensor_table *weights = branchy_weights();
-    gcam_network *network = branchy(weights);
     gcam_session *s = session_for(network, 2, 1);
     gcam_tensor *input = random_input(s, 6), *seed = seed_for(s, 1);
     for (int i = 0; i < 6; i++) seed->data[i] = (float)(i + 1);
@@ -424,22 +411,20 @@ START_TEST(parameter_gradients_sum_over_the_batch) {
     gcam_tensor_free(seed);
     gcam_tensor_free(input);
     gcam_session_free(s);
-    gcam_network_free(network);
-    gcam_tensor_table_free(weights);
 }
 END_TEST
 
 START_TEST(a_second_pass_allocates_nothing) {
     gcam_memory_count count;
     gcam_allocator_count(&count);
-    gcam_tensor_table *weights = branchy_weights();
-    gcam_network *network = branchy(weights);
-    gcam_session *s = session_for(network, 1, 2);
+    gcam_tensor_table *table = branchy_weights();
+    gcam_network *counted = branchy(table);
+    gcam_session *s = session_for(counted, 1, 2);
     gcam_tensor *input = random_input(s, 7), *seed = seed_for(s, 1), *two = seed_for(s, 2);
     seed->data[1] = two->data[2] = two->data[4] = 1;
     size_t before = 0;
     for (int pass = 0; pass < 3; pass++) {
-        gcam_session_watch(s, gcam_network_find(network, "block"), GCAM_WATCH_ACTIVATION | GCAM_WATCH_GRADIENT);
+        gcam_session_watch(s, gcam_network_find(counted, "block"), GCAM_WATCH_ACTIVATION | GCAM_WATCH_GRADIENT);
         gcam_session_watch(s, 0, GCAM_WATCH_GRADIENT);
         ck_assert_int_eq(gcam_session_forward(s, input), GCAM_OK);
         ck_assert_int_eq(gcam_session_backward(s, seed, GCAM_RULE_GUIDED), GCAM_OK);
@@ -453,8 +438,8 @@ START_TEST(a_second_pass_allocates_nothing) {
     gcam_tensor_free(seed);
     gcam_tensor_free(input);
     gcam_session_free(s);
-    gcam_network_free(network);
-    gcam_tensor_table_free(weights);
+    gcam_network_free(counted);
+    gcam_tensor_table_free(table);
     ck_assert_uint_eq(count.bytes, 0);
     ck_assert_uint_eq(count.allocations, count.releases);
     gcam_allocator_set(NULL);
@@ -462,8 +447,6 @@ START_TEST(a_second_pass_allocates_nothing) {
 END_TEST
 
 START_TEST(passes_out_of_order_are_refused) {
-    gcam_tensor_table *weights = branchy_weights();
-    gcam_network *network = branchy(weights);
     gcam_session *s = session_for(network, 1, 1);
     gcam_tensor *input = random_input(s, 8), *seed = seed_for(s, 1);
     seed->data[0] = 1;
@@ -483,16 +466,14 @@ START_TEST(passes_out_of_order_are_refused) {
     gcam_tensor_free(seed);
     gcam_tensor_free(input);
     gcam_session_free(s);
-    gcam_network_free(network);
-    gcam_tensor_table_free(weights);
 }
 END_TEST
 
 START_TEST(a_bad_weight_is_named) {
-    gcam_tensor_table *weights = branchy_weights();
     const gcam_tensor_entry *entry = gcam_tensor_table_find(weights, "left.bias");
     ((float *)(uintptr_t)entry->data)[2] = INFINITY;
-    gcam_network *network = branchy(weights);
+    gcam_network_free(network);
+    network = branchy(weights);
     gcam_session *s = session_for(network, 1, 1);
     gcam_tensor *input = random_input(s, 8);
     ck_assert_int_eq(gcam_session_forward(s, input), GCAM_ERR_NUMERIC);
@@ -500,8 +481,6 @@ START_TEST(a_bad_weight_is_named) {
     ck_assert_ptr_null(gcam_session_output(s));
     gcam_tensor_free(input);
     gcam_session_free(s);
-    gcam_network_free(network);
-    gcam_tensor_table_free(weights);
 }
 END_TEST
 
@@ -524,8 +503,6 @@ static gcam_status watch_layer(const gcam_hook_event *event, void *user) {
 }
 
 START_TEST(hooks_see_layers_in_order) {
-    gcam_tensor_table *weights = branchy_weights();
-    gcam_network *network = branchy(weights);
     gcam_session *s = session_for(network, 1, 1);
     gcam_tensor *input = random_input(s, 9), *seed = seed_for(s, 1);
     seed->data[0] = 1;
@@ -544,14 +521,10 @@ START_TEST(hooks_see_layers_in_order) {
     gcam_tensor_free(seed);
     gcam_tensor_free(input);
     gcam_session_free(s);
-    gcam_network_free(network);
-    gcam_tensor_table_free(weights);
 }
 END_TEST
 
 START_TEST(hooks_edit_what_follows) {
-    gcam_tensor_table *weights = branchy_weights();
-    gcam_network *network = branchy(weights);
     gcam_session *s = session_for(network, 1, 1);
     gcam_tensor *input = random_input(s, 10), *seed = seed_for(s, 1);
     seed->data[0] = 1;
@@ -578,14 +551,10 @@ START_TEST(hooks_edit_what_follows) {
     gcam_tensor_free(seed);
     gcam_tensor_free(input);
     gcam_session_free(s);
-    gcam_network_free(network);
-    gcam_tensor_table_free(weights);
 }
 END_TEST
 
 START_TEST(a_hook_can_end_a_pass) {
-    gcam_tensor_table *weights = branchy_weights();
-    gcam_network *network = branchy(weights);
     gcam_session *s = session_for(network, 1, 2);
     gcam_tensor *input = random_input(s, 10);
     seen stop = {.result = GCAM_ERR_CANCELED};
@@ -597,8 +566,6 @@ START_TEST(a_hook_can_end_a_pass) {
     ck_assert_int_eq(gcam_session_forward(s, input), GCAM_OK); /* the session is whole */
     gcam_tensor_free(input);
     gcam_session_free(s);
-    gcam_network_free(network);
-    gcam_tensor_table_free(weights);
 }
 END_TEST
 
@@ -609,8 +576,6 @@ static gcam_status cancel_own(const gcam_hook_event *event, void *user) {
 }
 
 START_TEST(a_running_pass_can_be_canceled) {
-    gcam_tensor_table *weights = branchy_weights();
-    gcam_network *network = branchy(weights);
     gcam_session *s = session_for(network, 1, 2);
     gcam_tensor *input = random_input(s, 10);
     gcam_hook_id id = 0;
@@ -621,8 +586,6 @@ START_TEST(a_running_pass_can_be_canceled) {
     ck_assert_int_eq(gcam_session_forward(s, input), GCAM_OK);
     gcam_tensor_free(input);
     gcam_session_free(s);
-    gcam_network_free(network);
-    gcam_tensor_table_free(weights);
 }
 END_TEST
 
@@ -651,8 +614,6 @@ static void *run_session(void *argument) {
 }
 
 START_TEST(sessions_share_a_network) {
-    gcam_tensor_table *weights = branchy_weights();
-    gcam_network *network = branchy(weights);
     enum { WORKERS = 4 };
     pthread_t threads[WORKERS];
     worker workers[WORKERS];
@@ -662,8 +623,6 @@ START_TEST(sessions_share_a_network) {
     }
     for (int i = 0; i < WORKERS; i++) pthread_join(threads[i], NULL);
     for (int i = 1; i < WORKERS; i++) ck_assert_mem_eq(workers[i].output, workers[0].output, sizeof workers[0].output);
-    gcam_network_free(network);
-    gcam_tensor_table_free(weights);
 }
 END_TEST
 
@@ -672,6 +631,7 @@ Suite *graph_suite(void) {
     Suite *suite = suite_create("graph");
     TCase *tcase = tcase_create("graph");
     suite_add_tcase(suite, tcase);
+    tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, a_network_knows_its_layers);
     tcase_add_test(tcase, the_builder_names_what_is_wrong);
     tcase_add_test(tcase, other_input_sizes_work_where_shapes_allow);
