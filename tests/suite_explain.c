@@ -4,6 +4,7 @@
 #include "graph/session.h"
 #include "kernels/kernels.h"
 #include "support/ask.h"
+#include "support/scarce.h"
 
 #include <check.h>
 #include <math.h>
@@ -658,29 +659,16 @@ START_TEST(a_hook_can_stop_it) {
 }
 END_TEST
 
-/* Memory that ends after `left` blocks. */
-static void *allocate_some(size_t size, void *context) {
-    int *left = context;
-    return (*left)-- > 0 ? aligned_alloc(16, (size + 15) / 16 * 16) : NULL;
-}
-
-static void release_some(void *block, size_t size, void *context) {
-    (void)size, (void)context;
-    free(block);
-}
-
 START_TEST(every_allocation_may_fail) {
     /* The sanitizers see what a failure leaves behind. */
     for (int budget = 0;; budget++) {
         tiny t;
         tiny_convnet(&t, 3, 1, 1);
         tiny_fill_input(&t, 34, -1, 1);
-        int left = budget;
-        gcam_allocator some = {allocate_some, release_some, &left};
-        gcam_allocator_set(&some);
+        scarce_begin(budget);
         answers a;
         gcam_status status = ask_status(&a, &t, all_methods, NULL, 0, "a1,a2");
-        gcam_allocator_set(NULL);
+        scarce_end();
         if (status == GCAM_OK) drop(a);
         tiny_free(&t);
         if (status == GCAM_OK) break;

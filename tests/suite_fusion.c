@@ -12,8 +12,8 @@ Suite *fusion_suite(void);
 
 enum { SIDE = 8, PIXELS = SIDE * SIDE };
 
-static answers ask_with(const tiny *t, const char *method, const char *const *layers, size_t layer_count,
-                        gcam_explain_options options) {
+static answers ask_layers(const tiny *t, const char *method, const char *const *layers, size_t layer_count,
+                          gcam_explain_options options) {
     gcam_target target = {.class_index = 1};
     options.struct_size = sizeof options;
     options.methods = &method, options.method_count = 1;
@@ -50,8 +50,8 @@ START_TEST(layers_become_one) {
     convnet(&t);
     float one[PIXELS], two[PIXELS], most = 0;
     double wanted[PIXELS];
-    answers single = ask_with(&t, "layercam", layers, 2, (gcam_explain_options){0});
-    answers fused = ask_with(&t, "layercam", layers, 2, (gcam_explain_options){.fusion = (gcam_fusion)(_i + 1)});
+    answers single = ask_layers(&t, "layercam", layers, 2, (gcam_explain_options){0});
+    answers fused = ask_layers(&t, "layercam", layers, 2, (gcam_explain_options){.fusion = (gcam_fusion)(_i + 1)});
     ck_assert_uint_eq(single.count, 2);
     ck_assert_uint_eq(fused.count, 1);
     part(&single, 0, one);
@@ -73,8 +73,8 @@ END_TEST
 START_TEST(one_layer_is_the_plain_method) {
     tiny t;
     convnet(&t);
-    answers plain = ask_with(&t, "gradcam", layers, 1, (gcam_explain_options){0});
-    answers fused = ask_with(&t, "gradcam", layers, 1, (gcam_explain_options){.fusion = GCAM_FUSION_MEAN});
+    answers plain = ask_layers(&t, "gradcam", layers, 1, (gcam_explain_options){0});
+    answers fused = ask_layers(&t, "gradcam", layers, 1, (gcam_explain_options){.fusion = GCAM_FUSION_MEAN});
     ck_assert_int_eq(memcmp(raw(plain, 0), raw(fused, 0), sizeof(float) * (size_t)raw_count(plain, 0)), 0);
     drop(plain), drop(fused);
     tiny_free(&t);
@@ -123,13 +123,13 @@ START_TEST(views_are_averaged) {
     float input[3 * PIXELS];
     double wanted[3 * PIXELS] = {0};
     memcpy(input, t.input->data, sizeof input);
-    answers smooth = ask_with(&t, method, layers, 1, (gcam_explain_options){.smooth = GCAM_SMOOTH_VIEWS});
+    answers smooth = ask_layers(&t, method, layers, 1, (gcam_explain_options){.smooth = GCAM_SMOOTH_VIEWS});
     int64_t count = raw_count(smooth, 0);
     for (int view = 0; view < 6; view++) {
         static const double gains[3] = {0.9, 1, 1.1};
         for (int i = 0; i < 3 * PIXELS; i++) t.input->data[i] = (float)(gains[view / 2] * input[i]);
         if (view % 2) mirror(t.input->data, 3 * PIXELS, SIDE);
-        answers a = ask_with(&t, each, layers, 1, (gcam_explain_options){0});
+        answers a = ask_layers(&t, each, layers, 1, (gcam_explain_options){0});
         const gcam_tensor *found = gcam_explanation_raw(a.list[0]);
         float values[3 * PIXELS];
         memcpy(values, found->data, (size_t)count * sizeof *values);
@@ -153,9 +153,9 @@ END_TEST
 START_TEST(maps_turn_with_the_photo) {
     tiny t;
     convnet(&t);
-    answers a = ask_with(&t, "gradcam++", layers, 2, (gcam_explain_options){.smooth = GCAM_SMOOTH_VIEWS});
+    answers a = ask_layers(&t, "gradcam++", layers, 2, (gcam_explain_options){.smooth = GCAM_SMOOTH_VIEWS});
     mirror(t.input->data, 3 * PIXELS, SIDE);
-    answers b = ask_with(&t, "gradcam++", layers, 2, (gcam_explain_options){.smooth = GCAM_SMOOTH_VIEWS});
+    answers b = ask_layers(&t, "gradcam++", layers, 2, (gcam_explain_options){.smooth = GCAM_SMOOTH_VIEWS});
     for (size_t l = 0; l < 2; l++) {
         const gcam_tensor *turned = gcam_explanation_raw(b.list[l]);
         int64_t count = raw_count(a, l);
@@ -185,7 +185,7 @@ START_TEST(principal_component_of_weighted_channels) {
     double u[PIXELS], next[PIXELS], along = 0;
     ck_assert_int_le(channels, 16);
     for (int64_t i = 0; i < channels * PIXELS; i++) x[i / PIXELS][i % PIXELS] = act->data[i];
-    answers plain = ask_with(&t, "signed", layers, 1, (gcam_explain_options){0});
+    answers plain = ask_layers(&t, "signed", layers, 1, (gcam_explain_options){0});
     const float *alpha = gcam_explanation_weights(plain.list[0], NULL);
     for (int64_t i = 0; i < channels * PIXELS; i++) x[i / PIXELS][i % PIXELS] *= alpha[i / PIXELS];
     for (int i = 0; i < PIXELS; i++) u[i] = raw(plain, 0)[i];
@@ -204,7 +204,7 @@ START_TEST(principal_component_of_weighted_channels) {
     }
     for (int i = 0; i < PIXELS; i++) along += u[i] * raw(plain, 0)[i];
     for (int i = 0; i < PIXELS; i++) u[i] *= sqrt(value) * (along < 0 ? -1 : 1);
-    answers a = ask_with(&t, "signed", layers, 1, (gcam_explain_options){.smooth = GCAM_SMOOTH_PRINCIPAL});
+    answers a = ask_layers(&t, "signed", layers, 1, (gcam_explain_options){.smooth = GCAM_SMOOTH_PRINCIPAL});
     check_values(raw(a, 0), u, PIXELS, 1e-5);
     drop(a), drop(plain);
     answers none;

@@ -4,36 +4,12 @@
 #include "graph/session.h"
 
 #include "support/ask.h"
+#include "support/scarce.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* One method with options of its own; layer NULL is the default one. */
-static gcam_explanation *one(const tiny *t, const char *method, const char *layer, int class_index,
-                             gcam_explain_options options) {
-    gcam_target target = {.class_index = class_index};
-    options.struct_size = sizeof options;
-    options.methods = &method, options.method_count = 1;
-    options.targets = &target, options.target_count = 1;
-    options.layers = layer ? &layer : NULL, options.layer_count = layer ? 1 : 0;
-    answers a;
-    gcam_status status = gcam_explain_tensor(&a.list, &a.count, t->session, t->input, 0, &options);
-    ck_assert_msg(status == GCAM_OK, "%s: %s", method, gcam_last_error()->message);
-    ck_assert_uint_eq(a.count, 1);
-    gcam_explanation *e = a.list[0];
-    gcam__free(a.list);
-    return e;
-}
-
-static const float *values(const gcam_explanation *e) {
-    return gcam_explanation_raw(e)->data;
-}
-
-static int64_t size_of(const gcam_explanation *e) {
-    return gcam_shape_count(&gcam_explanation_raw(e)->shape);
-}
 
 /* ---- tails ---------------------------------------------------------------------------------------------------------------- */
 
@@ -116,7 +92,7 @@ START_TEST(score_cam_weighs_channels_by_masked_scores) {
     tiny t;
     tiny_convnet(&t, 3, 1, 1);
     tiny_fill_input(&t, 66, -1, 1);
-    gcam_explanation *e = one(&t, "scorecam", "a1", 2, (gcam_explain_options){0});
+    gcam_explanation *e = ask_one(&t, "scorecam", "a1", 2, (gcam_explain_options){0});
     ck_assert_int_eq(gcam_session_watch(t.session, gcam_network_find(t.network, "a1"), GCAM_WATCH_ACTIVATION), GCAM_OK);
     ck_assert_int_eq(gcam_session_forward(t.session, t.input), GCAM_OK);
     const gcam_tensor *a1 = gcam_session_activation(t.session, gcam_network_find(t.network, "a1"));
@@ -144,7 +120,7 @@ END_TEST
 START_TEST(flat_channels_have_no_score) {
     tiny t;
     tiny_convnet(&t, 3, 0, 1); /* a black input: every channel is flat */
-    gcam_explanation *e = one(&t, "scorecam", "a2", 0, (gcam_explain_options){0});
+    gcam_explanation *e = ask_one(&t, "scorecam", "a2", 0, (gcam_explain_options){0});
     ck_assert(gcam_explanation_warnings(e) & GCAM_WARN_FLAT);
     for (int k = 0; k < 5; k++) ck_assert_float_eq(gcam_explanation_weights(e, NULL)[k], 0);
     gcam_explanation_free(e);
@@ -159,9 +135,9 @@ START_TEST(without_noise_samples_are_the_gradient) {
     tiny_convnet(&t, 3, 1, 1);
     tiny_fill_input(&t, 67, -1, 1);
     gcam_explain_options quiet = {.noise = -1, .samples = 5};
-    gcam_explanation *g = one(&t, "gradient", NULL, 1, quiet), *sg = one(&t, "smoothgrad", NULL, 1, quiet);
-    gcam_explanation *vg = one(&t, "vargrad", NULL, 1, quiet), *plus = one(&t, "gradcam++", "a2", 1, quiet);
-    gcam_explanation *smooth = one(&t, "smooth-gradcam++", "a2", 1, quiet);
+    gcam_explanation *g = ask_one(&t, "gradient", NULL, 1, quiet), *sg = ask_one(&t, "smoothgrad", NULL, 1, quiet);
+    gcam_explanation *vg = ask_one(&t, "vargrad", NULL, 1, quiet), *plus = ask_one(&t, "gradcam++", "a2", 1, quiet);
+    gcam_explanation *smooth = ask_one(&t, "smooth-gradcam++", "a2", 1, quiet);
     for (int i = 0; i < 192; i++) {
         ck_assert_float_eq(values(sg)[i], values(g)[i]);
         ck_assert_float_eq(values(vg)[i], 0);
@@ -180,15 +156,16 @@ START_TEST(moments_of_the_noisy_gradient_agree) {
     tiny_convnet(&t, 3, 1, 1);
     tiny_fill_input(&t, 68, -1, 1);
     gcam_explain_options noisy = {.samples = 7, .seed = 3};
-    gcam_explanation *sg = one(&t, "smoothgrad", NULL, 0, noisy), *square = one(&t, "smoothgrad2", NULL, 0, noisy);
-    gcam_explanation *vg = one(&t, "vargrad", NULL, 0, noisy);
+    gcam_explanation *sg = ask_one(&t, "smoothgrad", NULL, 0, noisy),
+                     *square = ask_one(&t, "smoothgrad2", NULL, 0, noisy);
+    gcam_explanation *vg = ask_one(&t, "vargrad", NULL, 0, noisy);
     double wanted[192], most = 0;
     for (int i = 0; i < 192; i++)
         wanted[i] = values(vg)[i] + (double)values(sg)[i] * values(sg)[i], most = fmax(most, values(vg)[i]);
     check_values(values(square), wanted, 192, 1e-5);
     ck_assert_double_gt(most, 1e-3);
     noisy.seed = 4;
-    gcam_explanation *other = one(&t, "smoothgrad", NULL, 0, noisy);
+    gcam_explanation *other = ask_one(&t, "smoothgrad", NULL, 0, noisy);
     ck_assert_mem_ne(values(other), values(sg), 192 * sizeof(float));
     gcam_explanation *list[] = {sg, square, vg, other};
     for (int i = 0; i < 4; i++) gcam_explanation_free(list[i]);
@@ -206,7 +183,7 @@ START_TEST(results_do_not_depend_on_the_batch) {
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
         gcam_explain_options many = {.samples = 37, .window = 3, .stride = 2, .noise = 0.1}, single = many;
         single.max_memory = 1;
-        gcam_explanation *a = one(&t, methods[i], NULL, 1, many), *b = one(&t, methods[i], NULL, 1, single);
+        gcam_explanation *a = ask_one(&t, methods[i], NULL, 1, many), *b = ask_one(&t, methods[i], NULL, 1, single);
         ck_assert_msg(memcmp(values(a), values(b), (size_t)size_of(a) * sizeof(float)) == 0, "%s", methods[i]);
         gcam_explanation_free(a), gcam_explanation_free(b);
     }
@@ -222,7 +199,7 @@ START_TEST(shares_sum_to_the_change) {
     tiny_fill_input(&t, 70, -1, 1);
     double last = INFINITY;
     for (int steps = 50; steps <= 400; steps *= 8) {
-        gcam_explanation *e = one(&t, "integrated-gradients", NULL, 2, (gcam_explain_options){.samples = steps});
+        gcam_explanation *e = ask_one(&t, "integrated-gradients", NULL, 2, (gcam_explain_options){.samples = steps});
         double sum = 0, residual = gcam_explanation_residual(e);
         for (int i = 0; i < 192; i++) sum += values(e)[i];
         memset(t.input->data, 0, 192 * sizeof(float));
@@ -235,10 +212,10 @@ START_TEST(shares_sum_to_the_change) {
         last = fabs(residual);
         gcam_explanation_free(e);
     }
-    gcam_explanation *automatic = one(&t, "integrated-gradients", NULL, 2, (gcam_explain_options){.samples = -1});
+    gcam_explanation *automatic = ask_one(&t, "integrated-gradients", NULL, 2, (gcam_explain_options){.samples = -1});
     ck_assert_double_le(fabs(gcam_explanation_residual(automatic)), 0.05);
     gcam_explanation_free(automatic);
-    gcam_explanation *e = one(&t, "gradient", NULL, 2, (gcam_explain_options){0});
+    gcam_explanation *e = ask_one(&t, "gradient", NULL, 2, (gcam_explain_options){0});
     ck_assert(isnan(gcam_explanation_residual(e)));
     gcam_explanation_free(e);
     tiny_free(&t);
@@ -264,7 +241,7 @@ START_TEST(fullgrad_is_complete) {
     gcam_linear(b, "fc", gcam_flatten(b, "flat", x), &(gcam_linear_params){.out = 2});
     tiny_finish(&t, 1);
     tiny_fill_input(&t, 78, -1, 1);
-    gcam_explanation *e = one(&t, "fullgrad", NULL, 1, (gcam_explain_options){0});
+    gcam_explanation *e = ask_one(&t, "fullgrad", NULL, 1, (gcam_explain_options){0});
     ck_assert_double_le(fabs(gcam_explanation_residual(e)), 1e-4 * fmax(1, fabs(gcam_explanation_score(e))));
     ck_assert_int_eq(size_of(e), 36);
     for (int i = 0; i < 36; i++) ck_assert_float_ge(values(e)[i], 0);
@@ -290,7 +267,7 @@ static void axiom_net(tiny *t, const float w[4], const float bias[2], const floa
 
 static void check_rule(tiny *t, const char *method, int ignore_bias, double first, double second, double tolerance) {
     gcam_explain_options options = {.window = 1, .stride = 1, .rule = "lrp-0", .ignore_bias = ignore_bias};
-    gcam_explanation *e = one(t, method, NULL, 0, options);
+    gcam_explanation *e = ask_one(t, method, NULL, 0, options);
     ck_assert_double_le(fabs(values(e)[0] - first), tolerance);
     if (size_of(e) > 1) ck_assert_double_le(fabs(values(e)[1] - second), tolerance);
     gcam_explanation_free(e);
@@ -363,21 +340,21 @@ static void linear_net(tiny *t) {
 START_TEST(linear_networks_are_explained_exactly) {
     tiny t;
     linear_net(&t);
-    gcam_explanation *xg = one(&t, "input-x-gradient", NULL, 0, (gcam_explain_options){0});
+    gcam_explanation *xg = ask_one(&t, "input-x-gradient", NULL, 0, (gcam_explain_options){0});
     double wanted[60], pixel[30];
     for (int i = 0; i < 60; i++) wanted[i] = values(xg)[i];
     for (int i = 0; i < 30; i++) pixel[i] = wanted[i] + wanted[30 + i];
     gcam_explain_options once = {.samples = 1, .window = 1, .stride = 1};
-    gcam_explanation *ig = one(&t, "integrated-gradients", NULL, 0, once),
-                     *shap = one(&t, "gradientshap", NULL, 0, once);
-    gcam_explanation *hidden = one(&t, "occlusion", NULL, 0, once);
+    gcam_explanation *ig = ask_one(&t, "integrated-gradients", NULL, 0, once),
+                     *shap = ask_one(&t, "gradientshap", NULL, 0, once);
+    gcam_explanation *hidden = ask_one(&t, "occlusion", NULL, 0, once);
     check_values(values(ig), wanted, 60, 1e-5);
     check_values(values(shap), wanted, 60, 1e-5);
     check_values(values(hidden), pixel, 30, 1e-5);
     gcam_baseline kinds[] = {GCAM_BASELINE_BLACK, GCAM_BASELINE_WHITE, GCAM_BASELINE_BLUR, GCAM_BASELINE_UNIFORM};
     for (int i = 0; i < 4; i++) {
         gcam_explanation *e =
-            one(&t, "integrated-gradients", NULL, 0, (gcam_explain_options){.samples = 2, .baseline = kinds[i]});
+            ask_one(&t, "integrated-gradients", NULL, 0, (gcam_explain_options){.samples = 2, .baseline = kinds[i]});
         ck_assert_double_le(fabs(gcam_explanation_residual(e)), 1e-5);
         if (i) ck_assert_mem_ne(values(e), values(ig), 60 * sizeof(float));
         gcam_explanation_free(e);
@@ -396,11 +373,11 @@ START_TEST(occlusion_windows_cover_the_image) {
     gcam_flatten(b, "flat", gcam_global_avg_pool(b, "gap", gcam_input(b, "image", 1, 5, 6)));
     tiny_finish(&t, 1);
     for (int i = 0; i < 30; i++) t.input->data[i] = 30;
-    gcam_explanation *e = one(&t, "occlusion", NULL, 0, (gcam_explain_options){.window = 3, .stride = 2});
+    gcam_explanation *e = ask_one(&t, "occlusion", NULL, 0, (gcam_explain_options){.window = 3, .stride = 2});
     for (int i = 0; i < 30; i++) ck_assert_double_eq_tol(values(e)[i], 9, 1e-4);
     gcam_explanation_free(e);
-    e = one(&t, "occlusion", NULL, 0,
-            (gcam_explain_options){.window = 9, .stride = 1}); /* one window, the whole image */
+    e = ask_one(&t, "occlusion", NULL, 0,
+                (gcam_explain_options){.window = 9, .stride = 1}); /* one window, the whole image */
     for (int i = 0; i < 30; i++) ck_assert_double_eq_tol(values(e)[i], 30, 1e-4);
     gcam_explanation_free(e);
     tiny_free(&t);
@@ -413,7 +390,7 @@ START_TEST(rise_of_a_constant_is_the_mean_mask) {
     gcam_builder *b = t.builder;
     gcam_flatten(b, "flat", gcam_global_avg_pool(b, "gap", gcam_input(b, "image", 1, 14, 14))); /* one class: p = 1 */
     tiny_finish(&t, 1);
-    gcam_explanation *e = one(&t, "rise", NULL, 0, (gcam_explain_options){.samples = 2000, .seed = 5});
+    gcam_explanation *e = ask_one(&t, "rise", NULL, 0, (gcam_explain_options){.samples = 2000, .seed = 5});
     double mean = 0;
     for (int i = 0; i < 196; i++) {
         mean += values(e)[i] / 196;
@@ -446,7 +423,7 @@ START_TEST(long_methods_report_and_stop) {
     tiny_convnet(&t, 3, 1, 1);
     watcher w = {0};
     gcam_explain_options options = {.samples = 100, .progress = watch, .progress_user = &w};
-    gcam_explanation_free(one(&t, "rise", NULL, 0, options));
+    gcam_explanation_free(ask_one(&t, "rise", NULL, 0, options));
     ck_assert_int_gt(w.calls, 3);
     ck_assert_double_eq(w.last, 1);
     w = (watcher){.stop_after = 2};
@@ -459,16 +436,6 @@ START_TEST(long_methods_report_and_stop) {
     tiny_free(&t);
 }
 END_TEST
-
-static void *allocate_some(size_t size, void *context) {
-    int *left = context;
-    return (*left)-- > 0 ? aligned_alloc(16, (size + 15) / 16 * 16) : NULL;
-}
-
-static void release_some(void *block, size_t size, void *context) {
-    (void)size, (void)context;
-    free(block);
-}
 
 START_TEST(every_allocation_may_fail) {
     static const char *const methods[] = {
@@ -484,12 +451,10 @@ START_TEST(every_allocation_may_fail) {
             tiny t;
             tiny_convnet(&t, 3, 1, 1);
             tiny_fill_input(&t, 83, -1, 1);
-            int left = budget;
-            gcam_allocator some = {allocate_some, release_some, &left};
-            gcam_allocator_set(&some);
+            scarce_begin(budget);
             answers a;
             status = gcam_explain_tensor(&a.list, &a.count, t.session, t.input, 0, &options);
-            gcam_allocator_set(NULL);
+            scarce_end();
             ck_assert_msg(status == GCAM_OK || (status == GCAM_ERR_NOMEM && !a.list), "%s", methods[i]);
             if (status == GCAM_OK) drop(a);
             tiny_free(&t);

@@ -12,33 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static gcam_status explain(answers *a, const tiny *t, const char *method, const char *layer, gcam_target target,
-                           gcam_explain_options options) {
-    options.struct_size = sizeof options;
-    options.methods = &method, options.method_count = 1;
-    options.targets = &target, options.target_count = 1;
-    options.layers = layer ? &layer : NULL, options.layer_count = layer ? 1 : 0;
-    return gcam_explain_tensor(&a->list, &a->count, t->session, t->input, 0, &options);
-}
-
-static gcam_explanation *one(const tiny *t, const char *method, const char *layer, int class_index,
-                             gcam_explain_options options) {
-    answers a;
-    gcam_status status = explain(&a, t, method, layer, (gcam_target){.class_index = class_index}, options);
-    ck_assert_msg(status == GCAM_OK, "%s: %s", method, gcam_last_error()->message);
-    gcam_explanation *e = a.list[0];
-    gcam__free(a.list);
-    return e;
-}
-
-static const float *values(const gcam_explanation *e) {
-    return gcam_explanation_raw(e)->data;
-}
-
-static int64_t size_of(const gcam_explanation *e) {
-    return gcam_shape_count(&gcam_explanation_raw(e)->shape);
-}
-
 static double sum_of(const gcam_explanation *e) {
     double sum = 0;
     for (int64_t i = 0; i < size_of(e); i++) sum += values(e)[i];
@@ -63,9 +36,9 @@ START_TEST(deeplift_is_complete) {
                                           GCAM_BASELINE_MEAN, GCAM_BASELINE_SEVERAL};
     tiny t;
     random_net(&t, nets[_i], 300 + (uint64_t)_i);
-    gcam_explanation *e = one(&t, "deeplift", NULL, GCAM_TOP_CLASS, (gcam_explain_options){.baseline = kinds[_i]});
-    gcam_explanation *ig = one(&t, "integrated-gradients", NULL, GCAM_TOP_CLASS,
-                               (gcam_explain_options){.baseline = kinds[_i], .samples = 8});
+    gcam_explanation *e = ask_one(&t, "deeplift", NULL, GCAM_TOP_CLASS, (gcam_explain_options){.baseline = kinds[_i]});
+    gcam_explanation *ig = ask_one(&t, "integrated-gradients", NULL, GCAM_TOP_CLASS,
+                                   (gcam_explain_options){.baseline = kinds[_i], .samples = 8});
     double change = sum_of(ig) - gcam_explanation_residual(ig), size = 0;
     for (int64_t i = 0; i < size_of(e); i++) size = fmax(size, fabsf(values(e)[i]));
     ck_assert_double_gt(size, 0);
@@ -86,8 +59,8 @@ START_TEST(deeplift_is_integrated_gradients_where_no_unit_switches) {
     ck_assert_int_eq(gcam_tensor_create(&near, &t.input->shape), GCAM_OK);
     for (int i = 0; i < 192; i++) near->data[i] = t.input->data[i] + 2e-4f * (float)sin(i);
     gcam_explain_options options = {.baseline_set = near, .samples = 4};
-    gcam_explanation *a = one(&t, "deeplift", NULL, 1, options);
-    gcam_explanation *b = one(&t, "integrated-gradients", NULL, 1, options);
+    gcam_explanation *a = ask_one(&t, "deeplift", NULL, 1, options);
+    gcam_explanation *b = ask_one(&t, "integrated-gradients", NULL, 1, options);
     double wanted[192];
     for (int i = 0; i < 192; i++) wanted[i] = values(b)[i];
     check_values(values(a), wanted, 192, 2e-3); /* differences of float32 over 2e-4 */
@@ -103,24 +76,24 @@ START_TEST(quadratures_agree) {
     tiny t;
     tiny_convnet(&t, 3, 1, 1);
     tiny_fill_input(&t, 92, -1, 1);
-    gcam_explanation *gauss = one(&t, "integrated-gradients", NULL, 0, (gcam_explain_options){.samples = 400});
+    gcam_explanation *gauss = ask_one(&t, "integrated-gradients", NULL, 0, (gcam_explain_options){.samples = 400});
     double wanted[192];
     for (int i = 0; i < 192; i++) wanted[i] = values(gauss)[i];
     for (gcam_quadrature q = GCAM_QUADRATURE_TRAPEZOID; q <= GCAM_QUADRATURE_MIDDLE; q++) {
         gcam_explanation *e =
-            one(&t, "integrated-gradients", NULL, 0, (gcam_explain_options){.samples = 400, .quadrature = q});
+            ask_one(&t, "integrated-gradients", NULL, 0, (gcam_explain_options){.samples = 400, .quadrature = q});
         check_values(values(e), wanted, 192, 0.02);
         ck_assert_mem_ne(values(e), values(gauss), sizeof(float) * 192);
         gcam_explanation_free(e);
     }
     double change = sum_of(gauss) - gcam_explanation_residual(gauss);
-    gcam_explanation *rough = one(&t, "integrated-gradients", NULL, 0,
-                                  (gcam_explain_options){.samples = 2, .quadrature = GCAM_QUADRATURE_LEFT});
+    gcam_explanation *rough = ask_one(&t, "integrated-gradients", NULL, 0,
+                                      (gcam_explain_options){.samples = 2, .quadrature = GCAM_QUADRATURE_LEFT});
     ck_assert_double_gt(fabs(gcam_explanation_residual(rough)),
                         0.02 * fabs(change)); /* else the next line says nothing */
     gcam_explanation *fine =
-        one(&t, "integrated-gradients", NULL, 0,
-            (gcam_explain_options){.samples = 2, .quadrature = GCAM_QUADRATURE_LEFT, .completeness = 0.02});
+        ask_one(&t, "integrated-gradients", NULL, 0,
+                (gcam_explain_options){.samples = 2, .quadrature = GCAM_QUADRATURE_LEFT, .completeness = 0.02});
     ck_assert_double_le(fabs(gcam_explanation_residual(fine)), 0.02 * fabs(change));
     gcam_explanation_free(gauss), gcam_explanation_free(rough), gcam_explanation_free(fine);
     tiny_free(&t);
@@ -132,14 +105,14 @@ START_TEST(trapezoid_of_two_is_the_mean_of_the_ends) {
     tiny t;
     tiny_convnet(&t, 3, 1, 1);
     tiny_fill_input(&t, 93, -1, 1);
-    gcam_explanation *e = one(&t, "integrated-gradients", NULL, 0,
-                              (gcam_explain_options){.samples = 2, .quadrature = GCAM_QUADRATURE_TRAPEZOID});
+    gcam_explanation *e = ask_one(&t, "integrated-gradients", NULL, 0,
+                                  (gcam_explain_options){.samples = 2, .quadrature = GCAM_QUADRATURE_TRAPEZOID});
     double wanted[192];
-    gcam_explanation *here = one(&t, "gradient", NULL, 0, (gcam_explain_options){0});
+    gcam_explanation *here = ask_one(&t, "gradient", NULL, 0, (gcam_explain_options){0});
     float x[192];
     memcpy(x, t.input->data, sizeof x);
     memset(t.input->data, 0, sizeof x);
-    gcam_explanation *there = one(&t, "gradient", NULL, 0, (gcam_explain_options){0});
+    gcam_explanation *there = ask_one(&t, "gradient", NULL, 0, (gcam_explain_options){0});
     for (int i = 0; i < 192; i++) wanted[i] = x[i] * (values(here)[i] + values(there)[i]) / 2;
     check_values(values(e), wanted, 192, 1e-5);
     gcam_explanation_free(e), gcam_explanation_free(here), gcam_explanation_free(there);
@@ -152,8 +125,9 @@ END_TEST
 START_TEST(lrp_reports_what_is_missing) {
     tiny t;
     random_net(&t, small_squeezenet, 310);
-    gcam_explanation *kept = one(&t, "lrp", NULL, 2, (gcam_explain_options){.rule = "epsilon-plus", .ignore_bias = 1});
-    gcam_explanation *lost = one(&t, "lrp", NULL, 2, (gcam_explain_options){.rule = "epsilon-plus"});
+    gcam_explanation *kept =
+        ask_one(&t, "lrp", NULL, 2, (gcam_explain_options){.rule = "epsilon-plus", .ignore_bias = 1});
+    gcam_explanation *lost = ask_one(&t, "lrp", NULL, 2, (gcam_explain_options){.rule = "epsilon-plus"});
     double score = gcam_explanation_score(kept);
     ck_assert_double_eq_tol(gcam_explanation_residual(kept), 0, 1e-3 * fabs(score));
     ck_assert_double_eq_tol(sum_of(kept), score, 1e-3 * fabs(score));
@@ -171,9 +145,9 @@ START_TEST(lrp_of_a_difference_is_the_difference) {
     tiny_fill_input(&t, 94, 0, 1);
     answers both;
     gcam_target difference = {.kind = GCAM_TARGET_DIFFERENCE, .class_index = 0, .other_index = 2};
-    ck_assert_int_eq(explain(&both, &t, "lrp", NULL, difference, (gcam_explain_options){0}), GCAM_OK);
-    gcam_explanation *a = one(&t, "lrp", NULL, 0, (gcam_explain_options){0}),
-                     *b = one(&t, "lrp", NULL, 2, (gcam_explain_options){0});
+    ck_assert_int_eq(ask_with(&both, &t, "lrp", NULL, difference, (gcam_explain_options){0}), GCAM_OK);
+    gcam_explanation *a = ask_one(&t, "lrp", NULL, 0, (gcam_explain_options){0}),
+                     *b = ask_one(&t, "lrp", NULL, 2, (gcam_explain_options){0});
     double wanted[192];
     for (int i = 0; i < 192; i++) wanted[i] = (double)values(a)[i] - values(b)[i];
     check_values(raw(both, 0), wanted, 192, 1e-4);
@@ -189,13 +163,13 @@ START_TEST(excitation_has_mass_one) {
     tiny t;
     tiny_convnet(&t, 3, 1, 1);
     tiny_fill_input(&t, 95, 0, 1);
-    gcam_explanation *e = one(&t, "mwp", NULL, 1, (gcam_explain_options){0});
+    gcam_explanation *e = ask_one(&t, "mwp", NULL, 1, (gcam_explain_options){0});
     ck_assert_str_eq(gcam_explanation_layer(e), "pool"); /* where the stage of the target layer, a2, begins */
     ck_assert_double_eq_tol(sum_of(e), 1, 1e-5);
     for (int64_t i = 0; i < size_of(e); i++) ck_assert_float_ge(values(e)[i], 0);
     ck_assert_double_eq_tol(gcam_explanation_residual(e), 0, 1e-5);
     gcam_explanation_free(e);
-    e = one(&t, "mwp", "a2", 1, (gcam_explain_options){0});
+    e = ask_one(&t, "mwp", "a2", 1, (gcam_explain_options){0});
     ck_assert_str_eq(gcam_explanation_layer(e), "a2");
     ck_assert_double_eq_tol(sum_of(e), 1, 1e-5);
     gcam_explanation_free(e);
@@ -224,10 +198,10 @@ START_TEST(contrast_is_a_difference_of_two_excitations) {
     gcam_explanation *e[2];
     for (int k = 0; k < 2; k++) {
         signed_net(&t[k], k ? -1.0f : 1.0f);
-        e[k] = one(&t[k], "mwp", "first", 1, (gcam_explain_options){0});
+        e[k] = ask_one(&t[k], "mwp", "first", 1, (gcam_explain_options){0});
     }
     for (int k = 0; k < 2; k++) { /* and the network with -W has the opposite contrast */
-        gcam_explanation *c = one(&t[k], "c-mwp", "first", 1, (gcam_explain_options){0});
+        gcam_explanation *c = ask_one(&t[k], "c-mwp", "first", 1, (gcam_explain_options){0});
         double wanted[16], total = 0;
         for (int i = 0; i < 16; i++) {
             double difference = (double)values(e[k])[i] - values(e[1 - k])[i];
@@ -254,18 +228,18 @@ START_TEST(captum_has_its_own_numbers) {
     for (int i = 0; i < 192; i++) range = fmax(range, t.input->data[i]), low = fmin(low, t.input->data[i]);
     range -= low;
     gcam_explain_options captum = {.profile = GCAM_PROFILE_CAPTUM};
-    gcam_explanation *a = one(&t, "gradient", NULL, 1, captum),
-                     *b = one(&t, "gradient", NULL, 1, (gcam_explain_options){0});
+    gcam_explanation *a = ask_one(&t, "gradient", NULL, 1, captum),
+                     *b = ask_one(&t, "gradient", NULL, 1, (gcam_explain_options){0});
     for (int i = 0; i < 192; i++) wanted[i] = fabsf(values(b)[i]);
     check_values(values(a), wanted, 192, 0);
     gcam_explanation_free(a), gcam_explanation_free(b);
-    a = one(&t, "smoothgrad", NULL, 1, captum);
-    b = one(&t, "smoothgrad", NULL, 1, (gcam_explain_options){.samples = 5, .noise = 1 / range});
+    a = ask_one(&t, "smoothgrad", NULL, 1, captum);
+    b = ask_one(&t, "smoothgrad", NULL, 1, (gcam_explain_options){.samples = 5, .noise = 1 / range});
     for (int i = 0; i < 192; i++) wanted[i] = values(b)[i];
     check_values(values(a), wanted, 192, 1e-5);
     gcam_explanation_free(a), gcam_explanation_free(b);
-    a = one(&t, "gradientshap", NULL, 1, captum);
-    b = one(&t, "gradientshap", NULL, 1, (gcam_explain_options){.samples = 5});
+    a = ask_one(&t, "gradientshap", NULL, 1, captum);
+    b = ask_one(&t, "gradientshap", NULL, 1, (gcam_explain_options){.samples = 5});
     ck_assert_mem_eq(values(a), values(b), sizeof(float) * 192);
     gcam_explanation_free(a), gcam_explanation_free(b);
     tiny_free(&t);
@@ -277,7 +251,7 @@ END_TEST
 static void refuse(const tiny *t, const char *method, const char *layer, gcam_target target,
                    gcam_explain_options options, gcam_status wanted, const char *sentence) {
     answers a;
-    ck_assert_int_eq(explain(&a, t, method, layer, target, options), wanted);
+    ck_assert_int_eq(ask_with(&a, t, method, layer, target, options), wanted);
     ck_assert_str_eq(gcam_last_error()->message, sentence);
 }
 
@@ -296,7 +270,7 @@ START_TEST(impossible_shares_get_a_sentence) {
            "baselines must have the input's shape, with any batch");
     tiny_free(&t);
     tiny_worked_example(&t); /* nothing but pooling and the last layer: fine; without weights in between: not */
-    gcam_explanation_free(one(&t, "c-mwp", "act", 0, none));
+    gcam_explanation_free(ask_one(&t, "c-mwp", "act", 0, none));
     tiny_free(&t);
     tiny_begin(&t);
     tiny_weight(&t, "c.weight", gcam_shape_nchw(2, 2, 1, 1), NULL, 1);

@@ -1,5 +1,7 @@
 #include "support/ask.h"
 
+#include "core/memory.h"
+
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -35,13 +37,41 @@ void drop(answers a) {
     gcam_explanations_free(a.list, a.count);
 }
 
+gcam_status ask_with(answers *a, const tiny *t, const char *method, const char *layer, gcam_target target,
+                     gcam_explain_options options) {
+    options.struct_size = sizeof options;
+    options.methods = &method, options.method_count = 1;
+    options.targets = &target, options.target_count = 1;
+    options.layers = layer ? &layer : NULL, options.layer_count = layer ? 1 : 0;
+    return gcam_explain_tensor(&a->list, &a->count, t->session, t->input, 0, &options);
+}
+
+gcam_explanation *ask_one(const tiny *t, const char *method, const char *layer, int class_index,
+                          gcam_explain_options options) {
+    answers a;
+    gcam_status status = ask_with(&a, t, method, layer, (gcam_target){.class_index = class_index}, options);
+    ck_assert_msg(status == GCAM_OK, "%s: %s", method, gcam_last_error()->message);
+    ck_assert_uint_eq(a.count, 1);
+    gcam_explanation *e = a.list[0];
+    gcam__free(a.list);
+    return e;
+}
+
+const float *values(const gcam_explanation *e) {
+    return gcam_explanation_raw(e)->data;
+}
+
+int64_t size_of(const gcam_explanation *e) {
+    return gcam_shape_count(&gcam_explanation_raw(e)->shape);
+}
+
 const float *raw(answers a, size_t i) {
     ck_assert_uint_lt(i, a.count);
-    return gcam_explanation_raw(a.list[i])->data;
+    return values(a.list[i]);
 }
 
 int64_t raw_count(answers a, size_t i) {
-    return gcam_shape_count(&gcam_explanation_raw(a.list[i])->shape);
+    return size_of(a.list[i]);
 }
 
 void check_values(const float *found, const double *wanted, int64_t count, double tolerance) {
