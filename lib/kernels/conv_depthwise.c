@@ -1,7 +1,7 @@
 /* Depthwise convolution: every channel has its own filters (groups = C, K a multiple of C). Bound by loads, so no matrix
  * product: see depthwise_template.h. The gradient of the input at stride 1 is the same with flipped filters; at other strides
  * each tap is added over whole rows. */
-#include "kernels/conv.h"
+#include "kernels/depthwise.h"
 
 #include <string.h>
 
@@ -56,13 +56,21 @@ static void forward_unit(void *context, int64_t index, int worker) {
 }
 
 static void forward(const gcam__conv_call *call) {
+    if (gcam__depthwise_is_flat(call->conv)) {
+        gcam__depthwise_flat_run(call, call->conv, 0);
+        return;
+    }
     depthwise_job job = plan(call->compute, call->conv);
     job.call = call;
     gcam__parallel(call->compute->pool, call->conv->n * call->conv->k, forward_unit, &job);
 }
 
-static size_t scratch_of(const gcam__compute *compute, const gcam__conv *conv) {
+static size_t strip_scratch(const gcam__compute *compute, const gcam__conv *conv) {
     return (size_t)(gcam__pool_threads(compute->pool) * plan(compute, conv).worker_floats) * sizeof(float);
+}
+
+static size_t scratch_of(const gcam__compute *compute, const gcam__conv *conv) {
+    return gcam__depthwise_is_flat(conv) ? gcam__depthwise_flat_scratch(compute, conv) : strip_scratch(compute, conv);
 }
 
 /* ---- gradient of the input ----------------------------------------------------------------------------------------------- */
@@ -133,6 +141,10 @@ static void scatter_unit(void *context, int64_t index, int worker) {
 static void backward_data(const gcam__conv_call *call) {
     const gcam__conv *conv = call->conv;
     gcam__conv flipped = adjoint(conv);
+    if (has_flipped_form(conv) && gcam__depthwise_is_flat(&flipped)) {
+        gcam__depthwise_flat_run(call, &flipped, 1);
+        return;
+    }
     depthwise_job job = {.conv = conv};
     if (has_flipped_form(conv)) job = plan(call->compute, &flipped);
     job.call = call;
@@ -179,7 +191,8 @@ static void backward_weights(const gcam__conv_weights_call *call) {
 }
 
 static size_t weights_scratch(const gcam__compute *compute, const gcam__conv *conv) {
-    return conv->r * conv->s > MAX_TAPS ? gcam__conv_columns_weights_scratch(compute, conv) : scratch_of(compute, conv);
+    return conv->r * conv->s > MAX_TAPS ? gcam__conv_columns_weights_scratch(compute, conv)
+                                        : strip_scratch(compute, conv);
 }
 
 const gcam__conv_method gcam__conv_depthwise = {

@@ -79,6 +79,26 @@ typedef struct gcam__depthwise {
     float *linear; /* one padded row */
 } gcam__depthwise;
 
+/* `count` outputs of one plane of a depthwise convolution as one array: tap (r, s) of output j is at x[row[r] + column[s] + j], and
+ * counts where its column's mask is -1. Masks of the S columns are mask_floats apart and repeat after `period` outputs; they are there
+ * for `period` and one vector. */
+enum { GCAM__FLAT_SIDE = 8 }; /* of a filter at most */
+typedef struct gcam__depthwise_flat {
+    const float *x, *w;
+    int64_t row[GCAM__FLAT_SIDE], column[GCAM__FLAT_SIDE];
+    int64_t r, s;
+    const int32_t *mask;
+    int64_t mask_floats, period;
+    int64_t step,
+        last_at; /* places in the period: of the second vector, and of the last one, which ends at the last output */
+    float bias, scale;
+    int relu;
+    const float *add; /* as y; NULL: nothing */
+    float cap;        /* 0: none */
+    float *y;
+    int64_t count;
+} gcam__depthwise_flat;
+
 /* The way back through a rectifier: dx = p where the bit of mask is set (or `open`), slope p elsewhere; p = dy, or max(dy, 0) if
  * `positive`. */
 typedef struct gcam__gate {
@@ -126,6 +146,10 @@ typedef struct gcam__simd {
     void (*col2im_run)(const gcam__conv *conv, const gcam__run_of_columns *run, const float *from, int64_t channels,
                        int nr, float *dx);
     void (*depthwise)(const gcam__depthwise *d);
+    void (*depthwise_flat)(const gcam__depthwise_flat *d);
+    /* Even columns of every second row of w floats, `rows` of them, to rows of (w + 1) / 2 at `to`, odd ones at to + odd. `readable`
+     * floats may be read, and two vectors more than the last row be written. */
+    void (*split_rows)(const float *x, int64_t rows, int64_t w, int64_t readable, float *to, int64_t odd);
     /* sums[r * S + s] += the plane's gradient of each tap; dy instead of y, bias and relu unused. */
     void (*depthwise_weights)(const gcam__depthwise *d, const float *dy, double *sums);
     void (*max_row)(const gcam__max_row *row);

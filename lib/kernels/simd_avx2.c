@@ -6,6 +6,7 @@
 #define SIMD_TABLE gcam__simd_avx2
 #include "kernels/vector_template.h"
 
+#include "kernels/depthwise_flat_template.h"
 #include "kernels/depthwise_template.h"
 #include "kernels/gate_template.h"
 #include "kernels/gemm_template.h"
