@@ -64,7 +64,7 @@ static void depthwise_flat(const gcam__depthwise_flat *d) {
         flat_vectors(d);
         return;
     }
-    float y[VECTOR_WIDTH], add[VECTOR_WIDTH] = {0};
+    float y[VECTOR_WIDTH] = {0}, add[VECTOR_WIDTH] = {0};
     gcam__depthwise_flat whole = *d;
     if (d->add) memcpy(add, d->add, (size_t)d->count * sizeof *add);
     whole.y = y, whole.count = VECTOR_WIDTH, whole.last_at = 0;
