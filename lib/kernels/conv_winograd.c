@@ -150,7 +150,7 @@ static void multiply_depth(const winograd_job *job, const float *u, int64_t row,
     for (int64_t j = 0; j < tiles; j += simd->nr)
         for (int64_t i = 0; i < rows; i += simd->mr) {
             tile.rows = (int)gcam__min(simd->mr, rows - i);
-            tile.cols = tiles - j <= simd->width ? simd->width : simd->nr; /* whole vectors, which nothing overwrites */
+            tile.cols = gcam__tile_columns(simd, tiles - j);
             tile.c = products + i * job->ldp + j;
             if (job->transposed)
                 simd->micro_transposed(k, u + (row + i) * simd->mr + l * job->u_channels, job->u_channels * simd->mr,

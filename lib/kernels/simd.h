@@ -123,6 +123,7 @@ typedef struct gcam__max_row {
 typedef struct gcam__simd {
     int width;  /* floats in a vector */
     int mr, nr; /* rows and columns of the micro-kernel's tile */
+    int few;    /* columns beyond whole vectors that cost less than a vector of columns */
 
     /* tile (mr x nr) = a b: `a` packed k x mr; row l of `b` (nr floats) at b + l ldb. */
     void (*micro)(int64_t k, const float *a, const float *b, int64_t ldb, const gcam__tile *tile);
@@ -173,6 +174,12 @@ extern const gcam__simd gcam__simd_avx512;
 #elif defined(__aarch64__)
 extern const gcam__simd gcam__simd_neon;
 #endif
+
+/* Columns of a tile of which `count` are wanted and whole vectors may be stored: what is fastest. */
+static inline int gcam__tile_columns(const gcam__simd *simd, int64_t count) {
+    int columns = (int)(count < simd->nr ? count : simd->nr), rest = columns % simd->width;
+    return rest <= simd->few ? columns : columns - rest + simd->width;
+}
 
 /* The table for what `compute` allows. */
 const gcam__simd *gcam__simd_for(const gcam__compute *compute);

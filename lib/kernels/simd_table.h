@@ -3,6 +3,7 @@ const gcam__simd SIMD_TABLE = {
     .width = VECTOR_WIDTH,
     .mr = TILE_ROWS,
     .nr = TILE_COLUMNS,
+    .few = FEW_COLUMNS,
     .micro = micro,
     .micro_transposed = micro_transposed,
     .micro_stripes = micro_stripes,

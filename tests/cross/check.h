@@ -1,4 +1,4 @@
-/* The part of Check's interface that suite_kernels.c uses, so that the suite runs on processors for which no Check is installed:
+/* The part of Check's interface that the kernels' suites use, so that these run on processors for which no Check is installed:
  * `make test-neon` builds it for 64-bit ARM and runs it in an emulator. A failure ends the program. */
 #ifndef TESTS_CROSS_CHECK_H
 #define TESTS_CROSS_CHECK_H
@@ -41,7 +41,7 @@ static inline Suite *suite_create(const char *name) {
 }
 static inline TCase *tcase_create(const char *name) {
     (void)name;
-    static TCase tcase;
+    static TCase tcase; /* of each suite, as every file has its own */
     return &tcase;
 }
 static inline void suite_add_tcase(Suite *suite, TCase *tcase) {
@@ -57,9 +57,9 @@ static inline void tcase_add_checked_fixture(TCase *tcase, void (*set_up)(void),
 /* Tests run as they are added. */
 static inline void tcase_add_loop_test(TCase *tcase, test_function test, int begin, int end) {
     for (int i = begin; i < end; i++, tcase->tests++) {
-        tcase->set_up();
+        if (tcase->set_up) tcase->set_up();
         test(i);
-        tcase->tear_down();
+        if (tcase->tear_down) tcase->tear_down();
     }
 }
 static inline void tcase_add_test(TCase *tcase, test_function test) {

@@ -1,7 +1,7 @@
 # make test-neon: the kernels' suite on 64-bit ARM, by Debian's gcc-aarch64-linux-gnu and qemu-user-static.
 NEON_CC  ?= aarch64-linux-gnu-gcc
 NEON_RUN ?= qemu-aarch64-static
-NEON_SOURCES := $(wildcard lib/core/*.c lib/kernels/*.c) tests/suite_kernels.c tests/support/reference.c tests/cross/main.c
+NEON_SOURCES := $(wildcard lib/core/*.c lib/kernels/*.c) tests/suite_kernels.c tests/suite_micro.c tests/support/reference.c tests/cross/main.c
 
 .PHONY: test-neon
 test-neon: $(BUILD)/tests/neon
