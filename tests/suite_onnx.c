@@ -215,7 +215,7 @@ static const struct {
     {"/layer1/layer1.0/Add", "Add", "b x", "c", "layer1.0.add"},
     {"/layer1/layer1.0/relu_1/Relu", "Relu", "c", "d", "layer1.0.relu#1"},
     /* an activation that is a module of its own, and two operators: the second one is what it returns */
-    {"/layer1/layer1.1/act/Sigmoid", "Sigmoid", "d", "e", "layer1.1.act.sigmoid"},
+    {"/layer1/layer1.1/act/Tanh", "Tanh", "d", "e", "layer1.1.act.tanh"},
     {"/layer1/layer1.1/act/Mul", "Mul", "d e", "f", "layer1.1.act"},
     {"/layer1/layer1.1/Add", "Add", "f d", "g", "layer1.1.add"},
     {"/layer1/layer1.1/Add_1", "Add", "g f", "h", "layer1.1.add#1"},

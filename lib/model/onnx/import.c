@@ -5,7 +5,7 @@
 #include "core/status.h"
 #include "graph/network.h"
 #include "io/tensor_table.h"
-#include "model/onnx/names.h"
+#include "model/onnx/patterns.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -207,9 +207,16 @@ static void add_scopes(gcam__importer *im) {
     }
 }
 
+static gcam_status read_links(gcam__importer *im) {
+    return gcam__onnx_links_read(&im->links, im->model, im->options->known, im->options->known_count);
+}
+
 static gcam_status run(gcam__importer *im) {
     GCAM_TRY(check_operators(im));
-    GCAM_TRY(gcam__onnx_links_read(&im->links, im->model, im->options->known, im->options->known_count));
+    GCAM_TRY(read_links(im));
+    GCAM_TRY(gcam__onnx_fuse_patterns(im->model, &im->links, im->arena));
+    gcam__onnx_links_free(&im->links);
+    GCAM_TRY(read_links(im));
     GCAM_TRY(gcam__onnx_scopes_read(&im->scopes, im->model, &im->links, im->arena));
     GCAM_TRY(add_constants(im, im->options->known, im->options->known_count));
     GCAM_TRY(add_constants(im, im->model->initializers, im->model->initializer_count));

@@ -97,6 +97,9 @@ gcam_status gcam__onnx_attribute_ints(const gcam__importer *im, const char *name
 /* Integers that older operator sets keep in an attribute and newer ones in a constant input. */
 gcam_status gcam__onnx_ints(gcam__importer *im, const char *attribute, size_t input, gcam_dims *out, int *found);
 
+/* Attribute of a LayerNormalization that patterns.c makes: how many axes from `axis` on, where these are not all. */
+#define GCAM__ONNX_AXES "libgradcam.axes"
+
 /* 1 for a Transpose from N H W C to N C H W. */
 int gcam__onnx_turns_channels_first(const gcam__onnx_node *node);
 /* What a Slice takes of an axis: start, start + step, ..., `count` places. */

@@ -88,6 +88,7 @@
     X(Softsign)                                                          \
     X(Mish)                                                              \
     X(Gelu)                                                              \
+    X(Swish)                                                             \
     X(Exp)                                                               \
     X(Log)                                                               \
     X(Sqrt)                                                              \

@@ -105,14 +105,16 @@ gcam_status gcam__onnx_Gemm(gcam__importer *im) {
     return gcam__onnx_emit(im, NULL, "add", both, 2, NULL, NULL);
 }
 
+/* patterns.c gives it a bias as a third input. */
 gcam_status gcam__onnx_MatMul(gcam__importer *im) {
-    const gcam__onnx_slot *right = gcam__onnx_input(im, 1);
+    const gcam__onnx_slot *right = gcam__onnx_input(im, 1), *bias = gcam__onnx_input(im, 2);
     gcam_node x[2];
     GCAM_TRY(gcam__onnx_value(im, 0, &x[0]));
     if (right && right->is_constant && right->constant.shape.rank == 2) {
         gcam_tensor_entry weight = transposed(&right->constant);
-        gcam_linear_params p = {.out = weight.shape.dim[0], .no_bias = 1};
+        gcam_linear_params p = {.out = weight.shape.dim[0], .no_bias = !bias};
         GCAM_TRY(gcam__onnx_give_weight(im, NULL, "weight", &weight));
+        if (bias && bias->is_constant) GCAM_TRY(gcam__onnx_give_weight(im, NULL, "bias", &bias->constant));
         return gcam__onnx_emit(im, NULL, "linear", x, 1, &p, NULL);
     }
     GCAM_TRY(gcam__onnx_value(im, 1, &x[1]));

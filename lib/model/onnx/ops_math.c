@@ -73,6 +73,19 @@ gcam_status gcam__onnx_Gelu(gcam__importer *im) {
                  NULL);
 }
 
+/* x sigmoid(alpha x). */
+gcam_status gcam__onnx_Swish(gcam__importer *im) {
+    double alpha = gcam__onnx_attribute_float(im, "alpha", 1);
+    gcam_node x[2];
+    if (alpha == 1) return unary(im, "silu", NULL);
+    GCAM_TRY(gcam__onnx_value(im, 0, &x[0]));
+    gcam_node scaled[2] = {x[0]};
+    GCAM_TRY(gcam__onnx_emit_number(im, "alpha", alpha, &scaled[1]));
+    GCAM_TRY(gcam__onnx_emit(im, "scaled", "mul", scaled, 2, NULL, &x[1]));
+    GCAM_TRY(gcam__onnx_emit(im, "gate", "sigmoid", &x[1], 1, NULL, &x[1]));
+    return gcam__onnx_emit(im, NULL, "mul", x, 2, NULL, NULL);
+}
+
 /* Bounds that the network computes: the larger of x and the lower one, then the smaller of that and the upper one. */
 static gcam_status clip_to_values(gcam__importer *im) {
     gcam_node x[2];
@@ -130,9 +143,26 @@ static gcam_status binary(gcam__importer *im, const char *op) {
     }
 BINARY(Add, "add")
 BINARY(Sub, "sub")
-BINARY(Mul, "mul")
 BINARY(Div, "div")
 BINARY(Pow, "pow")
+
+/* A product with stored numbers, one a channel of a picture, is a layer of its own. */
+gcam_status gcam__onnx_Mul(gcam__importer *im) {
+    for (size_t i = 0; i < 2; i++) {
+        const gcam__onnx_slot *w = gcam__onnx_input(im, i), *slot = gcam__onnx_input(im, 1 - i);
+        if (!w || !slot || !w->is_constant || slot->is_constant) continue;
+        const gcam_shape *in = gcam__onnx_shape(im, slot->node), *shape = &w->constant.shape;
+        int extra = shape->rank - 3; /* C 1 1, or 1 C 1 1 */
+        if (in->rank != 4 || extra < 0 || extra > 1 || in->dim[1] < 2 || (extra && shape->dim[0] != 1)) continue;
+        if (shape->dim[extra] != in->dim[1] || shape->dim[extra + 1] != 1 || shape->dim[extra + 2] != 1) continue;
+        gcam_tensor_entry scale = w->constant;
+        scale.shape = (gcam_shape){3, {in->dim[1], 1, 1}};
+        for (int k = 0; k < 3; k++) scale.stride[k] = w->constant.stride[k + extra];
+        GCAM_TRY(gcam__onnx_give_weight(im, NULL, "layer_scale", &scale));
+        return gcam__onnx_emit(im, NULL, "layer_scale", &slot->node, 1, NULL, NULL);
+    }
+    return binary(im, "mul");
+}
 
 /* The operator between the first two inputs, then between that and the third, ... `out` NULL: the result is the node's output. */
 static gcam_status chain(gcam__importer *im, const char *op, gcam_node *out) {

@@ -91,19 +91,26 @@ static gcam_status layer_norm_moments(gcam__importer *im, gcam_node x, int64_t a
     return gcam__onnx_set_node(im, 2, y);
 }
 
-/* With scale and bias of other shapes than the normalised part they follow as layers of their own. */
+/* With scale and bias of other shapes than the normalised part they follow as layers of their own; patterns.c leaves them out, or says how
+ * many axes there are. */
 gcam_status gcam__onnx_LayerNormalization(gcam__importer *im) {
     gcam_node x;
     int64_t axis;
     GCAM_TRY(gcam__onnx_value(im, 0, &x));
     const gcam_shape in = *gcam__onnx_shape(im, x);
     GCAM_TRY(gcam__onnx_axis(im, gcam__onnx_attribute_int(im, "axis", -1), in.rank, &axis));
+    int64_t axes = gcam__onnx_attribute_int(im, GCAM__ONNX_AXES, in.rank - axis);
+    if (axes < 1 || axes > in.rank - axis)
+        return gcam__onnx_fail(im, GCAM_ERR_FORMAT, "%lld axes do not follow axis %lld", (long long)axes,
+                               (long long)axis);
     gcam_layer_norm_params p = {
-        .axis = axis - in.rank, .axes = in.rank - axis, .eps = gcam__onnx_attribute_float(im, "epsilon", 1e-5)};
+        .axis = axis - in.rank, .axes = axes, .eps = gcam__onnx_attribute_float(im, "epsilon", 1e-5)};
     gcam_shape part = {.rank = (int)p.axes};
     memcpy(part.dim, in.dim + axis, (size_t)p.axes * sizeof *part.dim);
     GCAM_TRY(layer_norm_moments(im, x, axis, p.eps));
     const gcam_tensor_entry *scale, *bias = NULL;
+    p.no_affine = im->node->input_count == 1;
+    if (p.no_affine) return gcam__onnx_emit(im, NULL, "layer_norm", &x, 1, &p, NULL);
     GCAM_TRY(gcam__onnx_constant(im, 1, "scale", &scale));
     if (gcam__onnx_input(im, 2)) GCAM_TRY(gcam__onnx_constant(im, 2, "bias", &bias));
     if (bias && gcam_shape_equal(&scale->shape, &part) && gcam_shape_equal(&bias->shape, &part)) {
