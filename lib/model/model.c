@@ -91,25 +91,25 @@ static gcam_status dress(gcam_model *model, const char *arch, const gcam_model_o
 
 /* ---- network and weights -------------------------------------------------------------------------------------------------- */
 
-/* An imported graph whose weights have kept the names of an architecture of the zoo gets that one's target layer, labels and
- * preprocessing, so that a checkpoint and its export are explained alike. */
-static void recognise(gcam_model *model, const char **arch_id) {
+/* An imported graph whose weights have the names, or at least the shapes, of an architecture of the zoo gets that one's target layer, labels
+ * and preprocessing, so that a checkpoint and its export are explained alike. */
+static gcam_status recognise(gcam_model *model, const char **arch_id) {
     const gcam__arch *arch = NULL;
-    if (gcam__arch_detect(&arch, model->weights) != GCAM_OK) return;
-    int target = gcam_network_find(model->network, arch->info.target);
-    if (target < 0) return;
+    int target;
+    if (gcam__arch_detect(&arch, model->weights) != GCAM_OK) GCAM_TRY(gcam__arch_like(&arch, model->network));
+    if (arch == NULL) return GCAM_OK;
+    GCAM_TRY(gcam__arch_target(&target, arch, model->network));
+    if (target < 0) return GCAM_OK;
     model->network->target = target;
     *arch_id = arch->info.id;
+    return GCAM_OK;
 }
 
 /* The id is a row's own, or what the file says. */
 static gcam_status make_network(gcam_model *model, const gcam_model_options *options, const char **arch_id) {
     const char *graph = is_model_file(model) ? file_says(model, GCAM__KEY_GRAPH) : NULL;
     *arch_id = "custom";
-    if (is_onnx(model)) { /* the graph came with the weights */
-        recognise(model, arch_id);
-        return GCAM_OK;
-    }
+    if (is_onnx(model)) return recognise(model, arch_id); /* the graph came with the weights */
     if (options->graph != NULL) {
         if (gcam_network_from_text(&model->network, options->graph, model->weights) == GCAM_OK) return GCAM_OK;
         return gcam__fail_prefix("graph");

@@ -124,20 +124,22 @@ static int64_t size_of(const gcam_tensor_table *weights, const char *name, int w
                                                                                      : otherwise;
 }
 
-gcam_status gcam__arch_build(gcam_builder **out, const gcam__arch *arch, const gcam_tensor_table *weights) {
+gcam_status gcam__arch_build_sized(gcam_builder **out, const gcam__arch *arch, const gcam_tensor_table *weights,
+                                   int64_t channels, int64_t classes) {
     gcam_preprocess how = {.struct_size = sizeof how};
     *out = NULL;
     GCAM_TRY(gcam_preprocess_preset(&how, arch->info.preprocess));
     GCAM_TRY(gcam_builder_create(out));
-    gcam__zoo zoo = {.b = *out,
-                     .variant = arch->variant,
-                     .weights = weights,
-                     .channels = size_of(weights, arch->family->stem, 1, 3),
-                     .classes = size_of(weights, arch->family->head, 0, 1000)};
+    gcam__zoo zoo = {.b = *out, .variant = arch->variant, .weights = weights, .channels = channels, .classes = classes};
     gcam_node logits = arch->family->build(&zoo, gcam_input(*out, "image", zoo.channels, how.height, how.width));
     gcam_output(*out, logits);
     gcam_target_layer(*out, gcam_network_find(gcam__builder_network(*out), arch->info.target));
     return GCAM_OK;
+}
+
+gcam_status gcam__arch_build(gcam_builder **out, const gcam__arch *arch, const gcam_tensor_table *weights) {
+    return gcam__arch_build_sized(out, arch, weights, size_of(weights, arch->family->stem, 1, 3),
+                                  size_of(weights, arch->family->head, 0, 1000));
 }
 
 /* ---- detection ---------------------------------------------------------------------------------------------------------- */

@@ -47,9 +47,20 @@ const gcam__arch *gcam__arch_at(size_t index);
 /* Builder that holds the architecture with its image size, output and target layer. Channels and classes are what the weights
  * say; 3 and 1000 without any (NULL). Errors: those of the builder. */
 gcam_status gcam__arch_build(gcam_builder **out, const gcam__arch *arch, const gcam_tensor_table *weights);
+/* The same with these channels and classes. */
+gcam_status gcam__arch_build_sized(gcam_builder **out, const gcam__arch *arch, const gcam_tensor_table *weights,
+                                   int64_t channels, int64_t classes);
 /* The architecture that wants exactly the tensors of the table, with their shapes; counters and auxiliary heads may be left over.
  * Errors: UNSUPPORTED (the sentence names the nearest architecture and the first difference), NOMEM. */
 gcam_status gcam__arch_detect(const gcam__arch **out, const gcam_tensor_table *weights);
+
+/* The architecture whose convolutions and linear layers have weights of the same shapes as those of a network, in any order: for graphs
+ * whose weights have lost their names. NULL where none has, or several that differ in target layer or preprocessing (VGG with and without
+ * batch norm). Errors: those of the builder. */
+gcam_status gcam__arch_like(const gcam__arch **out, const gcam_network *network);
+/* The architecture's target layer in a network that is like it: by its name; else the nearest to the output, along first inputs, of the same
+ * operation and channels. -1: there is none. Errors: those of the builder. */
+gcam_status gcam__arch_target(int *out, const gcam__arch *arch, const gcam_network *network);
 
 /* Name of the preprocessing that weights of this architecture want: the row's, or that of a later release, which the hash in the
  * file's name tells. `path` may be NULL. */
