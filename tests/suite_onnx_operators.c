@@ -6,6 +6,7 @@
 
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static void put_text_attribute(message *attributes, const char *name, const char *text) {
@@ -229,6 +230,7 @@ static const hostile cases[] = {
 
 START_TEST(impossible_nodes_end_in_a_sentence) {
     const hostile *t = &cases[_i];
+    char node[64];
     message graph, a = {.size = 0};
     gcam_model *model = NULL;
     start(&graph, picture);
@@ -239,7 +241,12 @@ START_TEST(impossible_nodes_end_in_a_sentence) {
     put_node(&graph, "n", t->op, t->inputs, "y", &a);
     gcam_status status = load(&model, &graph, 13);
     ck_assert_msg(status != GCAM_OK, "%s %s was taken", t->op, t->inputs);
-    ck_assert_msg(strstr(gcam_last_error()->message, t->sentence) != NULL, "%s", gcam_last_error()->message);
+    const char *said = gcam_last_error()->message;
+    ck_assert_msg(strstr(said, t->sentence) != NULL, "%s", said);
+    snprintf(node, sizeof node, "%s node n: ", *t->op ? t->op : "unnamed");
+    /* no node is at work any more */
+    int is_late = strstr(t->sentence, "does not depend") || strstr(t->sentence, "the file has");
+    ck_assert_msg(is_late || strncmp(said, node, strlen(node)) == 0, "%s", said);
     ck_assert_ptr_null(model);
 }
 END_TEST

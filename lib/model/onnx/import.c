@@ -131,7 +131,7 @@ static gcam_status translate(gcam__importer *im, size_t index) {
     im->layer = name;
     gcam_status status = gcam__onnx_op_find(node->op)->translate(im);
     im->layer = NULL;
-    return status;
+    return status == GCAM_OK ? status : gcam__onnx_fail_layer(im, status);
 }
 
 static int is_supported(const gcam__onnx_node *node) {

@@ -72,6 +72,8 @@ gcam_status gcam__onnx_fold(gcam__importer *im, int *done);
 /* A failure of the node at work: "Conv node /features/0/Conv: ..." */
 gcam_status gcam__onnx_fail(const gcam__importer *im, gcam_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Puts the node before what its layer failed with, which names the layer alone. Returns `status`. */
+gcam_status gcam__onnx_fail_layer(const gcam__importer *im, gcam_status status);
 
 /* Input `index` of the node; NULL where it is left out. */
 const gcam__onnx_slot *gcam__onnx_input(const gcam__importer *im, size_t index);

@@ -9,15 +9,28 @@
 #include <stdio.h>
 #include <string.h>
 
+/* "Conv node /layer1/conv1/Conv". */
+static void write_node(const gcam__onnx_node *node, char *text, size_t room) {
+    const char *name = *node->name ? node->name : node->output_count ? node->outputs[0] : "";
+    snprintf(text, room, "%.60s node %.120s", *node->op ? node->op : "unnamed", name);
+}
+
 gcam_status gcam__onnx_fail(const gcam__importer *im, gcam_status status, const char *format, ...) {
-    char text[300];
+    char text[300], node[200];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    const gcam__onnx_node *node = im->node;
-    const char *name = *node->name ? node->name : node->output_count ? node->outputs[0] : "";
-    return gcam__fail(status, "onnx", "%.60s node %.120s: %s", *node->op ? node->op : "unnamed", name, text);
+    write_node(im->node, node, sizeof node);
+    return gcam__fail(status, "onnx", "%s: %s", node, text);
+}
+
+gcam_status gcam__onnx_fail_layer(const gcam__importer *im, gcam_status status) {
+    char node[200];
+    if (status == GCAM_ERR_NOMEM || strcmp(gcam_last_error()->where, "onnx") == 0) return status;
+    write_node(im->node, node, sizeof node);
+    gcam__fail_prefix(node);
+    return status;
 }
 
 /* ---- constants -------------------------------------------------------------------------------------------------------------- */
