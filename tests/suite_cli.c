@@ -424,8 +424,9 @@ START_TEST(json_escapes_what_file_names_hold) {
 END_TEST
 
 START_TEST(json_of_every_subcommand_is_valid) {
-    static const char *const lines[] = {"$G methods --json", "$G archs --json", "$G doctor --json",
-                                        "$G inspect $M --json", "$G convert $M $D/copy.safetensors --json"};
+    static const char *const lines[] = {"$G methods --json",      "$G archs --json",
+                                        "$G archs --onnx --json", "$G doctor --json",
+                                        "$G inspect $M --json",   "$G convert $M $D/copy.safetensors --json"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         process_result r = shell("%s", lines[i]);
         ck_assert_msg(r.exit_code == 0, "%s: %s", lines[i], r.err);
@@ -443,6 +444,24 @@ START_TEST(tables_list_every_row) {
     for (size_t i = 0; i < gcam_arch_count(); i++) expect_contains(archs.out, gcam_arch_at(i)->id, "archs");
     process_free(&methods);
     process_free(&archs);
+}
+END_TEST
+
+/* A line an operator, and the operator sets that the standard has it in. */
+START_TEST(operators_are_listed_with_their_sets) {
+    process_result r = shell("$G archs --onnx");
+    size_t lines = 0;
+    for (const char *c = r.out; *c; c++) lines += *c == '\n';
+    ck_assert_uint_eq(lines, gcam_onnx_operator_count() + 1);
+    expect_contains(r.out, "\nConv                  7-21           layers\n", "archs --onnx");
+    expect_contains(r.out, "\nUpsample              7-9            layers\n", "archs --onnx");
+    expect_contains(r.out, "\nHardSwish             14-21          layers\n", "archs --onnx");
+    expect_contains(r.out, "\nSwish                 24             layers\n", "archs --onnx");
+    expect_contains(r.out, "\nShape                 7-21           constants, when the file is read\n", "archs --onnx");
+    process_free(&r);
+    r = shell("$G methods --onnx");
+    ck_assert_int_eq(r.exit_code, 2);
+    process_free(&r);
 }
 END_TEST
 
@@ -553,6 +572,7 @@ Suite *cli_suite(void) {
     tcase_add_test(tcase, json_escapes_what_file_names_hold);
     tcase_add_test(tcase, json_of_every_subcommand_is_valid);
     tcase_add_test(tcase, tables_list_every_row);
+    tcase_add_test(tcase, operators_are_listed_with_their_sets);
     tcase_add_test(tcase, doctor_passes_its_self_test);
     tcase_add_test(tcase, converted_models_give_the_same_bits);
     tcase_add_test(tcase, names_that_carry_a_wrong_sha_are_refused);

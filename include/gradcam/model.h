@@ -133,6 +133,18 @@ GCAM_API size_t gcam_arch_count(void);
 /** Architecture by position; NULL past the end. */
 GCAM_API const gcam_arch_info *gcam_arch_at(size_t index);
 
+/** An operator of ONNX that the importer reads. Static strings. */
+typedef struct gcam_onnx_operator {
+    const char *name; /**< "Conv" */
+    int first;        /**< operator sets of files that it is read from: from this one, at least 7 */
+    int last;         /**< to this one */
+    int makes_layers; /**< 0: it is reckoned when the file is read, on shapes and stored values */
+} gcam_onnx_operator;
+/** Number of operators. */
+GCAM_API size_t gcam_onnx_operator_count(void);
+/** Operator by position; NULL past the end. */
+GCAM_API const gcam_onnx_operator *gcam_onnx_operator_at(size_t index);
+
 /** A session for a model; see gcam_session_options in graph.h. The model must outlive it. */
 GCAM_API gcam_status gcam_session_create(gcam_session **out, const gcam_model *model,
                                          const gcam_session_options *options);

@@ -39,7 +39,7 @@ static const char several[] = "several nodes";
 /* 1 where models of this name belong into the table: operators that become layers, or those that are reckoned at import. */
 static int belongs(const char *name, int constants_only) {
     const gcam__onnx_op *op = gcam__onnx_op_find(name);
-    return op ? op->constants_only == constants_only : !constants_only && strcmp(name, several) == 0;
+    return op ? op->info.makes_layers != constants_only : !constants_only && strcmp(name, several) == 0;
 }
 
 /* One row an operator, as far as the suite has a model of it. */
@@ -59,8 +59,8 @@ static void untested(const result *const *sorted, size_t count) {
     printf("\nOperators of the importer that the suite has no model of its own for:");
     for (size_t i = 0; gcam__onnx_op_at(i); i++) {
         int there = 0;
-        for (size_t k = 0; k < count; k++) there |= strcmp(sorted[k]->op, gcam__onnx_op_at(i)->name) == 0;
-        if (!there) printf(" %s", gcam__onnx_op_at(i)->name);
+        for (size_t k = 0; k < count; k++) there |= strcmp(sorted[k]->op, gcam__onnx_op_at(i)->info.name) == 0;
+        if (!there) printf(" %s", gcam__onnx_op_at(i)->info.name);
     }
     printf(".\n");
 }

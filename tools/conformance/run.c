@@ -231,7 +231,7 @@ static void describe(job *j) {
     j->out->is_listed = 1;
     for (size_t i = 0; i < m->node_count; i++) {
         const gcam__onnx_op *op = gcam__onnx_op_find(m->nodes[i].op);
-        j->out->is_listed &= op != NULL && (!op->constants_only || m->node_count > 1);
+        j->out->is_listed &= op != NULL && (op->info.makes_layers || m->node_count > 1);
     }
     j->out->is_float = j->inputs.count > 0;
     for (size_t i = 0; i < j->expected.count; i++) j->out->is_float &= is_float(&j->expected.entry[i]);

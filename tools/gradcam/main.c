@@ -70,7 +70,7 @@ static const subcommand subcommands[] = {
      "  gradcam explain dog.jpg -m vgg16.pth --channels 5 --channel-names names.tsv\n",
      1, 1, run_name_channels},
     {"methods", METHODS, "[options]", "the table of explanation methods", "", 0, 0, run_methods},
-    {"archs", ARCHS, "[options]", "the table of architectures", "", 0, 0, run_archs},
+    {"archs", ARCHS, "[options]", "the table of architectures, or of ONNX operators", "", 0, 0, run_archs},
     {"doctor", DOCTOR, "[options]", "versions, processor, libraries, and a self-test", "", 0, 0, run_doctor},
 };
 

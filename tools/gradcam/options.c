@@ -267,6 +267,7 @@ static const option_row table[] = {
      "processors to use (default: all that are allowed)"},
     {"sha256", 0, NULL, WITH_PHOTOS, FLAG, AT(sha256), 0, 0, NULL,
      "hash the checkpoint for the evidence even if it is larger than 32 MB and does not say its SHA-256 itself"},
+    {"onnx", 0, NULL, ARCHS, FLAG, AT(onnx), 0, 0, NULL, "the operators that an ONNX file may have, instead"},
     {"json", 0, NULL, ALL, FLAG, AT(json), 0, 0, NULL, "one JSON object on standard output"},
     {"quiet", 'q', NULL, ALL, FLAG, AT(quiet), 0, 0, NULL, "no listing and no progress, only errors"},
     {"help", 'h', NULL, ALL, FLAG, 0, 0, 0, NULL, "this text"},

@@ -69,7 +69,42 @@ static void archs_json(void) {
     json_end(&j);
 }
 
+static void operators_json(void) {
+    json_out j = {.file = stdout};
+    json_object(&j, NULL);
+    json_array(&j, "operators");
+    for (size_t i = 0; i < gcam_onnx_operator_count(); i++) {
+        const gcam_onnx_operator *o = gcam_onnx_operator_at(i);
+        json_object(&j, NULL);
+        json_text(&j, "name", o->name);
+        json_integer(&j, "first", o->first);
+        json_integer(&j, "last", o->last);
+        json_text(&j, "becomes", o->makes_layers ? "layers" : "constants");
+        json_end(&j);
+    }
+    json_end(&j);
+    json_end(&j);
+}
+
+/* gradcam archs --onnx: what an ONNX file may consist of. */
+static int run_operators(const settings *s) {
+    if (s->json) {
+        operators_json();
+        return EXIT_DONE;
+    }
+    printf("%-21s %-14s %s\n", "operator", "operator sets", "becomes");
+    for (size_t i = 0; i < gcam_onnx_operator_count(); i++) {
+        const gcam_onnx_operator *o = gcam_onnx_operator_at(i);
+        char sets[32];
+        int length = snprintf(sets, sizeof sets, "%d", o->first);
+        if (o->last > o->first) snprintf(sets + length, sizeof sets - (size_t)length, "-%d", o->last);
+        printf("%-21s %-14s %s\n", o->name, sets, o->makes_layers ? "layers" : "constants, when the file is read");
+    }
+    return EXIT_DONE;
+}
+
 int run_archs(settings *s) {
+    if (s->onnx) return run_operators(s);
     if (s->json) {
         archs_json();
         return EXIT_DONE;

@@ -69,7 +69,7 @@ typedef struct settings {
     gcam_localize_options localize;
     double least_area; /* of segments with --all */
     int all, outline;
-    int show, no_exif, quiet, json, sha256;
+    int show, no_exif, quiet, json, sha256, onnx;
 } settings;
 
 /* ---- subcommands ------------------------------------------------------------------------------------------------------ */

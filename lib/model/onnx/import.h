@@ -6,7 +6,7 @@
 #define GCAM_MODEL_ONNX_IMPORT_H
 
 #include "core/names.h"
-#include "gradcam/graph.h"
+#include "gradcam/model.h"
 #include "io/onnx.h"
 #include "model/onnx/links.h"
 #include "model/onnx/names.h"
@@ -55,9 +55,8 @@ gcam_status gcam__onnx_import(gcam_network **network, gcam_tensor_table **weight
 
 /* An operator: `translate` turns im->node into layers. */
 typedef struct gcam__onnx_op {
-    const char *name;
+    gcam_onnx_operator info;
     gcam_status (*translate)(gcam__importer *im);
-    int constants_only; /* 1: it makes no layer, it is reckoned at import */
 } gcam__onnx_op;
 /* NULL where the importer has no such operator. */
 const gcam__onnx_op *gcam__onnx_op_find(const char *name);

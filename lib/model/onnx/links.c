@@ -63,7 +63,7 @@ static gcam_status add_node(gcam__onnx_links *links, const gcam__onnx_node *node
         if (!*node->outputs[i]) continue;
         GCAM_TRY(link_of(links, node->outputs[i], &link));
         link->maker = place;
-        link->is_constant = is_constant || (op && op->constants_only);
+        link->is_constant = is_constant || (op && !op->info.makes_layers);
         link->stored = stored_by(links, node);
     }
     return GCAM_OK;
