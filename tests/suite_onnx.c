@@ -106,6 +106,47 @@ START_TEST(shapes_are_reckoned_at_import) {
 }
 END_TEST
 
+/* Exporters store equal tensors once and pass them on by Identity: here one matrix is the weight of two convolutions and, at the end of a
+ * chain, of a third, one list their bias and a batch norm's shift and mean, another one its scale and variance. */
+START_TEST(stored_values_may_be_shared_and_passed_on) {
+    static const float w[] = {1, -1, 2, 0.5f}, b[] = {0.25f, -0.5f}, ones[] = {1, 4};
+    static const int64_t list[] = {2, 0};
+    message graph = {.size = 0}, a = {.size = 0};
+    gcam_model *model = NULL;
+    double v[2], out[2];
+    float y[32];
+    put_float_attribute(&a, "epsilon", 1e-12f);
+    put_initializer(&graph, "w", (int64_t[]){2, 2, 1, 1, 0}, w);
+    put_initializer(&graph, "b", list, b);
+    put_initializer(&graph, "ones", list, ones);
+    put_value(&graph, 11, "x", picture);
+    put_value(&graph, 12, "y", picture);
+    put_node(&graph, "Identity_0", "Identity", "w", "w1", NULL);
+    put_node(&graph, "Identity_1", "Identity", "w1", "w2", NULL);
+    put_node(&graph, "Identity_2", "Identity", "b", "b1", NULL);
+    put_node(&graph, "/first/Conv", "Conv", "x w b", "c1", NULL);
+    put_node(&graph, "/pass/Identity", "Identity", "c1", "c2", NULL);
+    put_node(&graph, "/second/Conv", "Conv", "c2 w b1", "c3", NULL);
+    put_node(&graph, "/third/Conv", "Conv", "c3 w2 b1", "c4", NULL);
+    put_node(&graph, "/norm/BatchNormalization", "BatchNormalization", "c4 ones b b1 ones", "y", &a);
+    ck_assert_msg(load(&model, &graph) == GCAM_OK, "%s", gcam_last_error()->message);
+    run(model, y, 32);
+    for (int i = 0; i < 16; i++) {
+        v[0] = i / 10.0, v[1] = (16 + i) / 10.0;
+        for (int layer = 0; layer < 3; layer++) {
+            for (int k = 0; k < 2; k++) out[k] = w[2 * k] * v[0] + w[2 * k + 1] * v[1] + b[k];
+            v[0] = out[0], v[1] = out[1];
+        }
+        for (int k = 0; k < 2; k++)
+            ck_assert_double_eq_tol(y[16 * k + i], (v[k] - b[k]) / sqrt(ones[k]) * ones[k] + b[k], 1e-4);
+    }
+    const gcam_network *network = gcam_model_network(model);
+    ck_assert_int_eq(gcam_network_find(network, "pass"), gcam_network_find(network, "first"));
+    ck_assert_int_ge(gcam_network_find(network, "third"), 0);
+    gcam_model_free(model);
+}
+END_TEST
+
 START_TEST(padding_rules_agree_with_the_standard) {
     /* SAME_UPPER, 2x2 window, stride 2 on 5x5: one column and row of padding at the end */
     message graph = {.size = 0}, pool = {.size = 0}, same = {.size = 0};
@@ -296,6 +337,7 @@ Suite *onnx_suite(void) {
     tcase_set_timeout(tcase, 30);
     tcase_add_test(tcase, a_graph_becomes_a_network);
     tcase_add_test(tcase, shapes_are_reckoned_at_import);
+    tcase_add_test(tcase, stored_values_may_be_shared_and_passed_on);
     tcase_add_test(tcase, padding_rules_agree_with_the_standard);
     tcase_add_test(tcase, unsupported_graphs_are_refused_by_name);
     tcase_add_test(tcase, hostile_tensors_are_refused);

@@ -76,11 +76,14 @@ static gcam_status find_like(const gcam__arch **out, const gcam_network *network
     return GCAM_OK;
 }
 
+/* Convolutions and linear layers of the smallest row, AlexNet. The rows need not be built to be compared with less. */
+enum { FEWEST = 8 };
+
 gcam_status gcam__arch_like(const gcam__arch **out, const gcam_network *network) {
     shapes wanted = {.count = 0}, row = {.count = 0};
     *out = NULL;
     gcam_status status = read_shapes(&wanted, network);
-    if (status == GCAM_OK && wanted.count > 0) status = find_like(out, network, &wanted, &row);
+    if (status == GCAM_OK && wanted.count >= FEWEST) status = find_like(out, network, &wanted, &row);
     gcam__free(wanted.list);
     gcam__free(row.list);
     return status;
