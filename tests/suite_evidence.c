@@ -85,6 +85,41 @@ START_TEST(the_model_has_its_sha256) {
 }
 END_TEST
 
+/* A sheet of methods has the evidence of a sheet of `explain`; one of models an array with each model's. */
+START_TEST(compared_pictures_say_what_they_are) {
+    command_expect_exit(
+        0, "$G convert $M $D/other.safetensors -q; "
+           "$G compare $D/shapes.png -m $M --method gradcam,smoothgrad --samples 3 --seed 9 --class 0,1 -o $D -q");
+    process_result sum = command_shell("sha256sum $M | cut -c1-64");
+    sum.out[64] = '\0';
+    char *text = png_text("shapes.compare.png", "Explanation"), path[64];
+    ck_assert_msg(text && json_is_valid(text), "%s", text ? text : "none");
+    ck_assert(json_text_is(text, "model.sha256", sum.out));
+    for (int i = 0; i < 4; i++) {
+        static const char *const methods[] = {"gradcam", "smoothgrad"};
+        snprintf(path, sizeof path, "explanations.%d.method", i);
+        ck_assert_msg(json_text_is(text, path, methods[i % 2]), "%s in %s", path, text);
+        snprintf(path, sizeof path, "explanations.%d.class", i);
+        ck_assert_double_eq(json_number_at(text, path), i / 2);
+        snprintf(path, sizeof path, "explanations.%d.seed", i);
+        ck_assert_double_eq(json_number_at(text, path), 9);
+    }
+    free(text);
+    command_expect_exit(0, "$G compare $D/shapes.png -m $M,$D/other.safetensors -o $D -q");
+    text = png_text("shapes.compare.png", "Explanation");
+    ck_assert_msg(text && json_is_valid(text), "%s", text ? text : "none");
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%d.model.sha256", i);
+        ck_assert_msg(json_text_is(text, path, sum.out), "%s", text);
+        snprintf(path, sizeof path, "%d.explanations.0.method", i);
+        ck_assert(json_text_is(text, path, "gradcam"));
+    }
+    ck_assert(strstr(text, "other.safetensors"));
+    free(text);
+    process_free(&sum);
+}
+END_TEST
+
 /* Shares sum to the change but for the residual; a blank photo is said to be one. */
 START_TEST(residuals_and_warnings_are_told) {
     process_result r =
@@ -116,6 +151,7 @@ Suite *evidence_suite(void) {
     tcase_add_unchecked_fixture(tcase, command_folder_make, command_folder_remove);
     tcase_add_test(tcase, pictures_say_what_the_json_says);
     tcase_add_test(tcase, the_model_has_its_sha256);
+    tcase_add_test(tcase, compared_pictures_say_what_they_are);
     tcase_add_test(tcase, residuals_and_warnings_are_told);
     suite_add_tcase(suite, tcase);
     return suite;

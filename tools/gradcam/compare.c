@@ -7,6 +7,7 @@
 
 typedef struct comparison {
     record *records; /* one a model */
+    char **evidence; /* of the same models, made while each was open */
     size_t models;
     size_t counts[3]; /* methods, layers, classes */
 } comparison;
@@ -39,7 +40,7 @@ static const gcam_explanation *cell_at(const comparison *c, size_t model, const 
 
 /* ---- the models ------------------------------------------------------------------------------------------------------------- */
 
-static int explain_with(record *r, const settings *s, size_t *classes) {
+static int explain_with(record *r, char **evidence, const settings *s, size_t *classes) {
     engine e;
     request q = {0};
     gcam_explain_options options;
@@ -55,6 +56,7 @@ static int explain_with(record *r, const settings *s, size_t *classes) {
         *classes = q.target_count;
         if (gcam_explain_many(&r->explanations, &r->count, e.session, r->photo, &options)) code = fail_library();
     }
+    if (code == EXIT_DONE && !(*evidence = evidence_text(r, 0, r->count, &e, s))) code = fail_memory();
     request_free(&q);
     engine_close(&e);
     return code;
@@ -63,14 +65,15 @@ static int explain_with(record *r, const settings *s, size_t *classes) {
 static int explain_all(comparison *c, const settings *s) {
     c->models = s->models.count ? s->models.count : 1;
     c->records = calloc(c->models, sizeof *c->records);
-    if (!c->records) return fail_memory();
+    c->evidence = calloc(c->models, sizeof *c->evidence);
+    if (!c->records || !c->evidence) return fail_memory();
     c->counts[METHOD] = s->methods.count ? s->methods.count : 1;
     c->counts[LAYER] = s->layers.count && !s->fusion ? s->layers.count : 1;
     int code = EXIT_DONE;
     for (size_t i = 0; i < c->models && code == EXIT_DONE && !interrupted(); i++) {
         settings mine = *s;
         mine.model = s->models.count ? s->models.words[i] : NULL;
-        code = explain_with(&c->records[i], &mine, &c->counts[CLASS]);
+        code = explain_with(&c->records[i], &c->evidence[i], &mine, &c->counts[CLASS]);
     }
     return code;
 }
@@ -147,18 +150,45 @@ static void fill_sheet(sheet *h, const comparison *c, const settings *s) {
     }
 }
 
-static int write_sheet(const sheet *h, record *r, const settings *s) {
+/* What the sheet says of itself: the evidence of its one model, or an array of what each of its models has. The caller frees it; NULL on
+ * want of memory. */
+static char *join_evidence(const comparison *c) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    if (!file) return NULL;
+    for (size_t i = 0; i < c->models; i++)
+        fprintf(file, "%s%s", c->models == 1 ? "" : i == 0 ? "[" : ", ", c->evidence[i]);
+    if (c->models > 1) fputc(']', file);
+    if (!fclose(file)) return text;
+    free(text);
+    return NULL;
+}
+
+static gcam_status save_sheet(const comparison *c, const gcam_image *picture, const char *path, const char *evidence) {
+    size_t count = 0;
+    for (size_t i = 0; i < c->models; i++) count += c->records[i].count;
+    return save_with_text(picture, path, c->records[0].explanations[0], count, evidence);
+}
+
+static int write_sheet(const sheet *h, const comparison *c, const settings *s) {
+    const record *r = &c->records[0];
     gcam_grid grid = {h->rows, h->columns, h->cells, h->row_labels, h->column_labels, h->captions};
     gcam_render_options options = {.struct_size = sizeof options, .colormap = s->colormap, .alpha = s->alpha};
     gcam_image *picture = NULL;
-    char *path = result_path(s, s->files[0], "compare.png");
-    if (!path) return fail_memory();
+    char *path = result_path(s, s->files[0], "compare.png"), *evidence = join_evidence(c);
+    if (!path || !evidence) {
+        free(path);
+        free(evidence);
+        return fail_memory();
+    }
     gcam_status status = gcam_render_grid(&picture, r->photo, &grid, &options);
-    if (!status) status = gcam_image_save(picture, path);
+    if (!status) status = save_sheet(c, picture, path, evidence);
     if (!status && !s->quiet) printf("%s: %zu x %zu pictures\n      %s\n", s->files[0], h->rows, h->columns, path);
     if (!status && s->show && show_picture(picture)) status = gcam_last_error()->status;
     gcam_image_free(picture);
     free(path);
+    free(evidence);
     return status ? fail_library() : EXIT_DONE;
 }
 
@@ -181,7 +211,7 @@ static int make_sheet(const comparison *c, const settings *s) {
     int code = EXIT_DONE;
     if (h.labels && h.row_labels && h.column_labels && h.captions && h.caption_text && h.cells) {
         fill_sheet(&h, c, s);
-        code = write_sheet(&h, &c->records[0], s);
+        code = write_sheet(&h, c, s);
     } else {
         code = fail_memory();
     }
@@ -201,6 +231,8 @@ int run_compare(settings *s) {
     progress_clear();
     if (code == EXIT_DONE && !interrupted()) code = make_sheet(&c, s);
     for (size_t i = 0; c.records && i < c.models; i++) record_free(&c.records[i]);
+    for (size_t i = 0; c.evidence && i < c.models; i++) free(c.evidence[i]);
     free(c.records);
+    free(c.evidence);
     return code;
 }

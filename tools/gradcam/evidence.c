@@ -92,8 +92,7 @@ void json_model(json_out *j, engine *e, const settings *s) {
 
 /* ---- in pictures ------------------------------------------------------------------------------------------------------------ */
 
-/* One line of JSON about explanations first .. first + count - 1; the caller frees it; NULL on want of memory. */
-static char *evidence_text(const record *r, size_t first, size_t count, engine *e, const settings *s) {
+char *evidence_text(const record *r, size_t first, size_t count, engine *e, const settings *s) {
     char *text = NULL;
     size_t size = 0;
     json_out j = {.file = open_memstream(&text, &size), .compact = 1};
@@ -119,25 +118,34 @@ static char *evidence_text(const record *r, size_t first, size_t count, engine *
     return text;
 }
 
-int save_with_evidence(record *r, const char *path, const gcam_image *picture, size_t first, size_t count, engine *e,
-                       const settings *s) {
-    char title[320], software[64];
-    const gcam_explanation *one = r->explanations[first];
+/* The title of explanations first .. first + count - 1 of a record. */
+static void put_title(char *title, size_t size, const gcam_explanation *one, size_t count) {
     const char *layer = gcam_explanation_layer(one);
-    char *evidence = evidence_text(r, first, count, e, s);
-    if (!evidence) return record_fail_with(r, "out of memory");
     if (count == 1)
-        snprintf(title, sizeof title, "%s of class %d (%s)%s%s", gcam_explanation_method(one)->title,
+        snprintf(title, size, "%s of class %d (%s)%s%s", gcam_explanation_method(one)->title,
                  gcam_explanation_class(one), gcam_explanation_label(one), layer ? " at layer " : "",
                  layer ? layer : "");
     else
-        snprintf(title, sizeof title, "%zu explanations of one photo", count);
+        snprintf(title, size, "%zu explanations of one photo", count);
+}
+
+gcam_status save_with_text(const gcam_image *picture, const char *path, const gcam_explanation *one, size_t count,
+                           const char *evidence) {
+    char title[320], software[64];
+    put_title(title, sizeof title, one, count);
     snprintf(software, sizeof software, "gradcam %s", gcam_version());
     gcam_metadata text[] = {{"Title", title},
                             {"Description", gcam_explanation_sentence(one)},
                             {"Software", software},
                             {"Explanation", evidence}};
-    gcam_status status = gcam_image_save_with_text(picture, path, text, sizeof text / sizeof *text);
+    return gcam_image_save_with_text(picture, path, text, sizeof text / sizeof *text);
+}
+
+int save_with_evidence(record *r, const char *path, const gcam_image *picture, size_t first, size_t count, engine *e,
+                       const settings *s) {
+    char *evidence = evidence_text(r, first, count, e, s);
+    if (!evidence) return record_fail_with(r, "out of memory");
+    gcam_status status = save_with_text(picture, path, r->explanations[first], count, evidence);
     free(evidence);
     return status ? record_fail(r) : EXIT_DONE;
 }

@@ -260,6 +260,11 @@ void json_channels(struct json_out *j, const gcam_explanation *e);
 int save_channels(record *r, size_t index, const char *path, engine *e, const settings *s);
 /* The object "model". */
 void json_model(struct json_out *j, engine *e, const settings *s);
+/* One line of JSON about explanations first .. first + count - 1; the caller frees it; NULL on want of memory. */
+char *evidence_text(const record *r, size_t first, size_t count, engine *e, const settings *s);
+/* Writes a picture of `count` explanations, of which `one` is the first, with this evidence in its text chunks. */
+gcam_status save_with_text(const gcam_image *picture, const char *path, const gcam_explanation *one, size_t count,
+                           const char *evidence);
 /* Writes a picture with the evidence of explanations first .. first + count - 1 in its text chunks. An exit code. */
 int save_with_evidence(record *r, const char *path, const gcam_image *picture, size_t first, size_t count, engine *e,
                        const settings *s);
