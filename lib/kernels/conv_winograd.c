@@ -11,14 +11,14 @@
 #include "kernels/winograd.h"
 
 enum {
-    PRIVATE_FLOATS = 80000, /* V of one unit: 320 kB */
-    PRIVATE_TILES = 48,
+    PRIVATE_FLOATS = 160000, /* V of one unit: 640 kB */
+    PRIVATE_TILES = 64,
     SHARED_FLOATS = 3 << 19, /* V of a shared block: 6 MB */
     SHARED_TILES = 80,       /* of one unit, so that U is not read more often than needed */
-    PRODUCT_FLOATS = 90000,  /* of one unit: 360 kB */
+    PRODUCT_FLOATS = 65000,  /* of one unit: 260 kB, with V what a second-level cache of 1 MB holds */
     MIN_BLOCKS = 4,          /* blocks of tiles that make enough units of work */
     MIN_UNITS = 12,
-    BLOCK_DEPTH = 264, /* channels that a micro-kernel adds up at a time */
+    BLOCK_DEPTH = 528, /* channels that a micro-kernel adds up at a time */
     CHANNELS = 16,     /* that one unit transforms */
     LINE = 16          /* floats that are added to strides, so that elements do not fall into the same cache set */
 };
