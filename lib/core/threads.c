@@ -1,7 +1,5 @@
-/* One thread pool. Units are taken from one atomic counter of those that are left; the caller works too, and waits for taken units
- * only: a worker that comes late, because it slept or the system runs something else in its place, finds nothing left and delays
- * nobody. Workers wait for a while in a spin, because waking one costs 50 us on a virtual machine, and then on a condition
- * variable, because spinning takes time from other processes. */
+/* One thread pool. Design: workers wait on a condition variable after a short spin (long spinning costs 2.5 x on a loaded machine,
+ * a wake-up alone costs some 10 us per layer on an idle one); units are taken from one atomic counter; the caller works too. */
 #include "core/threads.h"
 
 #include "core/memory.h"
@@ -14,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_THREADS = 256, SPINS = 2000, YIELD = 64 };
+enum { MAX_THREADS = 256, SPINS = 2000 };
 
 typedef struct job {
     gcam__work_fn fn;
@@ -22,8 +20,6 @@ typedef struct job {
     int64_t count;
 } job;
 
-/* The job may be read by whoever has taken a unit of it, and written when all units are finished. Atomics are sequentially
- * consistent: a sleeper counts itself before it looks for work, and work is there before anyone looks for sleepers. */
 struct gcam__pool {
     int threads;
     int started; /* worker threads that run, the caller not counted */
@@ -31,10 +27,9 @@ struct gcam__pool {
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
     job job;
-    _Alignas(64) atomic_int_fast64_t left; /* units that nobody has taken */
-    _Alignas(64) atomic_int_fast64_t open; /* units that nobody has finished */
-    _Alignas(64) atomic_int sleepers;      /* workers at `wake` */
-    atomic_int waiting;                    /* 1: the caller is at `done` */
+    atomic_int_fast64_t next; /* first unit that nobody has taken */
+    atomic_uint generation;   /* counts jobs; workers wait for it to change */
+    atomic_int busy;          /* workers that have not finished the current job */
     int stop;
 };
 
@@ -43,9 +38,7 @@ typedef struct worker_start {
     int index;
 } worker_start;
 
-/* Step i of a spin: lets another thread run now and then, perhaps the one that is waited for. */
-static void relax(int i) {
-    if (i % YIELD == YIELD - 1) sched_yield();
+static void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -53,54 +46,41 @@ static void relax(int i) {
 #endif
 }
 
-/* Runs units until none are left, and counts them. */
-static int64_t run_units(gcam__pool *pool, int worker) {
-    int64_t done = 0;
-    for (int_fast64_t left = atomic_load(&pool->left); left > 0; left = atomic_load(&pool->left)) {
-        if (!atomic_compare_exchange_weak(&pool->left, &left, left - 1)) continue;
-        const job *work = &pool->job;
-        work->fn(work->context, work->count - left, worker);
-        done++;
+static void run_units(gcam__pool *pool, const job *work, int worker) {
+    for (;;) {
+        int64_t unit = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
+        if (unit >= work->count) return;
+        work->fn(work->context, unit, worker);
     }
-    return done;
 }
 
-/* Waits until units are left; 0 when the pool stops. */
-static int wait_for_units(gcam__pool *pool) {
-    for (int i = 0; i < SPINS; i++, relax(i))
-        if (atomic_load_explicit(&pool->left, memory_order_relaxed) > 0) return 1;
+/* Waits until the generation differs from `seen`; 0 when the pool stops. */
+static int wait_for_job(gcam__pool *pool, unsigned *seen, job *work) {
+    for (int i = 0; i < SPINS && atomic_load_explicit(&pool->generation, memory_order_acquire) == *seen; i++) relax();
     pthread_mutex_lock(&pool->lock);
-    atomic_fetch_add(&pool->sleepers, 1);
-    while (!pool->stop && atomic_load(&pool->left) == 0) pthread_cond_wait(&pool->wake, &pool->lock);
-    atomic_fetch_sub(&pool->sleepers, 1);
+    while (!pool->stop && atomic_load_explicit(&pool->generation, memory_order_relaxed) == *seen)
+        pthread_cond_wait(&pool->wake, &pool->lock);
     int go = !pool->stop;
+    *seen = atomic_load_explicit(&pool->generation, memory_order_relaxed);
+    *work = pool->job;
     pthread_mutex_unlock(&pool->lock);
     return go;
 }
 
 static void *worker_main(void *argument) {
     worker_start start = *(worker_start *)argument;
-    gcam__pool *pool = start.pool;
     gcam__free(argument);
-    while (wait_for_units(pool)) {
-        int64_t done = run_units(pool, start.index);
-        if (done == 0 || atomic_fetch_sub(&pool->open, done) != done || !atomic_load(&pool->waiting)) continue;
-        pthread_mutex_lock(&pool->lock);
-        pthread_cond_signal(&pool->done);
-        pthread_mutex_unlock(&pool->lock);
+    unsigned seen = 0;
+    job work;
+    while (wait_for_job(start.pool, &seen, &work)) {
+        run_units(start.pool, &work, start.index);
+        if (atomic_fetch_sub_explicit(&start.pool->busy, 1, memory_order_acq_rel) == 1) {
+            pthread_mutex_lock(&start.pool->lock);
+            pthread_cond_signal(&start.pool->done);
+            pthread_mutex_unlock(&start.pool->lock);
+        }
     }
     return NULL;
-}
-
-/* Waits for the units that workers have taken. */
-static void wait_for_workers(gcam__pool *pool) {
-    for (int i = 0; i < SPINS; i++, relax(i))
-        if (atomic_load(&pool->open) == 0) return;
-    pthread_mutex_lock(&pool->lock);
-    atomic_store(&pool->waiting, 1);
-    while (atomic_load(&pool->open) > 0) pthread_cond_wait(&pool->done, &pool->lock);
-    atomic_store(&pool->waiting, 0);
-    pthread_mutex_unlock(&pool->lock);
 }
 
 void gcam__parallel(gcam__pool *pool, int64_t count, gcam__work_fn fn, void *context) {
@@ -108,16 +88,21 @@ void gcam__parallel(gcam__pool *pool, int64_t count, gcam__work_fn fn, void *con
         for (int64_t i = 0; i < count; i++) fn(context, i, 0);
         return;
     }
-    pool->job = (job){fn, context, count};
-    atomic_store(&pool->open, count);
-    atomic_store(&pool->left, count);
-    if (atomic_load(&pool->sleepers) > 0) {
-        pthread_mutex_lock(&pool->lock);
-        pthread_cond_broadcast(&pool->wake);
-        pthread_mutex_unlock(&pool->lock);
-    }
-    int64_t done = run_units(pool, 0);
-    if (atomic_fetch_sub(&pool->open, done) != done) wait_for_workers(pool);
+    job work = {fn, context, count};
+    pthread_mutex_lock(&pool->lock);
+    pool->job = work;
+    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+    atomic_store_explicit(&pool->busy, pool->started, memory_order_relaxed);
+    atomic_fetch_add_explicit(&pool->generation, 1, memory_order_release);
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->lock);
+
+    run_units(pool, &work, 0);
+    for (int i = 0; i < SPINS && atomic_load_explicit(&pool->busy, memory_order_acquire) > 0; i++) relax();
+    if (atomic_load_explicit(&pool->busy, memory_order_acquire) == 0) return;
+    pthread_mutex_lock(&pool->lock);
+    while (atomic_load_explicit(&pool->busy, memory_order_acquire) > 0) pthread_cond_wait(&pool->done, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 int gcam__pool_threads(const gcam__pool *pool) {
