@@ -70,7 +70,10 @@ INLINE void product(int64_t k, const float *a, int64_t block, const float *b, in
     EACH (i, rows)
         EACH (j, vectors) sum[i][j] = splat(0);
     if (layout == PACKED)
-        for (int64_t l = 0; l < k; l++, a += TILE_ROWS, b += ldb) step(sum, a, 1, b, rows, vectors);
+        for (int64_t l = 0; l < k; l++, a += TILE_ROWS, b += ldb) {
+            __builtin_prefetch(a + 1024); /* weights of many channels come from afar: 4 kB ahead */
+            step(sum, a, 1, b, rows, vectors);
+        }
     if (layout == STRIPES)
         for (int64_t l = 0; l < k; l++, a++, b += ldb) step(sum, a, GCAM__STRIPE, b, rows, vectors);
     if (layout == TRANSPOSED)
