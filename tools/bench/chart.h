@@ -13,6 +13,8 @@ typedef struct {
 
 typedef struct {
     const char *title, *x_title, *y_title;
+    const char *guide; /* name of a dashed line for comparison, from each line's first point; NULL: none */
+    double power;      /* it grows with this power of x */
     double x[CHART_POINTS];
     int points, lines;
     chart_line line[CHART_LINES];

@@ -28,21 +28,33 @@ typedef struct {
     const char *work;
     int values[CHART_POINTS];
     int per;
+    const char *guide; /* of the chart */
+    double power;
 } sweep;
 
 static const sweep sweeps[] = {
-    {"forward pass and the picture's side",
+    {"Forward pass and the picture's side",
      "side",
      "side of the input in pixels",
      "ms",
      "forward",
      {112, 224, 448, 672, 896},
+     0,
+     "as the pixels",
+     2},
+    {"Forward pass and the batch",
+     "batch",
+     "images in a batch",
+     "ms an image",
+     "forward",
+     {1, 2, 4, 8, 16, 32},
+     1,
+     NULL,
      0},
-    {"forward pass and the batch", "batch", "images in a batch", "ms an image", "forward", {1, 2, 4, 8, 16, 32}, 1},
-    {"forward pass and threads", "threads", "threads", "ms", "forward", {1, 2}, 0},
-    {"Grad-CAM and classes in one call", "classes", "classes", "ms", "gradcam", {1, 2, 5, 10, 20, 50, 100}, 0},
+    {"Forward pass and threads", "threads", "threads", "ms", "forward", {1, 2}, 0, "half with two", -1},
+    {"Grad-CAM and classes in one call", "classes", "classes", "ms", "gradcam", {1, 2, 5, 10, 20, 50, 100}, 0, NULL, 0},
 };
-static const char *const nets[] = {"vgg16", "resnet50"};
+static const char *const nets[] = {"vgg16", "resnet50"}, *const titles[] = {"VGG-16", "ResNet-50"};
 enum { SWEEPS = sizeof sweeps / sizeof *sweeps, NETS = sizeof nets / sizeof *nets };
 
 static chart charts[SWEEPS];
@@ -127,8 +139,10 @@ static void set_up(void) {
         chart *c = &charts[i];
         *c = (chart){
             .title = sweeps[i].title, .x_title = sweeps[i].x_title, .y_title = sweeps[i].y_title, .lines = NETS};
+        c->guide = sweeps[i].guide;
+        c->power = sweeps[i].power;
         for (int k = 0; k < CHART_POINTS && sweeps[i].values[k]; k++) c->x[c->points++] = sweeps[i].values[k];
-        for (int net = 0; net < NETS; net++) c->line[net].name = nets[net];
+        for (int net = 0; net < NETS; net++) c->line[net].name = titles[net];
     }
 }
 
@@ -140,7 +154,7 @@ static void print_tables(void) {
         printf("\n| --- |");
         for (int k = 0; k < c->points; k++) printf(" ---: |");
         for (int net = 0; net < NETS; net++) {
-            printf("\n| %s, %s |", nets[net], c->y_title);
+            printf("\n| %s, %s |", titles[net], c->y_title);
             for (int k = 0; k < c->points; k++) printf(" %.1f |", c->line[net].y[k]);
         }
         printf("\n\n");
