@@ -120,6 +120,13 @@ START_TEST(random_numbers_depend_on_their_place_alone) {
     }
     ck_assert_double_lt(fabs(sum / DRAWS), 0.03); /* 4 standard errors */
     ck_assert_double_lt(fabs(squares / DRAWS - 1), 0.04);
+    float *x = gcam__calloc(DRAWS, sizeof *x);
+    gcam__pool *pool = NULL;
+    ck_assert_int_eq(gcam__pool_create(&pool, 3), GCAM_OK);
+    gcam__random_noise(pool, 5, 7, 0.5, x, DRAWS);
+    for (uint64_t i = 0; i < DRAWS; i++) ck_assert_float_eq(x[i], (float)(0.5 * gcam__random_normal(5, 0, 7, i)));
+    gcam__pool_free(pool);
+    gcam__free(x);
 }
 END_TEST
 

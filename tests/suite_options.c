@@ -158,6 +158,10 @@ static int64_t smooth(purse *p, size_t limit, float *out) {
     tiny t;
     tiny_convnet(&t, 3, 1, 1);
     tiny_fill_input(&t, 5, -1, 1);
+    gcam_session_options many = {
+        .struct_size = sizeof many, .threads = 16, .deterministic = 1}; /* no fewer images than threads run at once */
+    gcam_session_free(t.session);
+    ck_assert_int_eq(gcam_session_create_network(&t.session, t.network, &many), GCAM_OK);
     p->limit = limit;
     const char *method = "smoothgrad";
     gcam_explain_options options = {.samples = 40, .noise = 0.2, .methods = &method, .method_count = 1};

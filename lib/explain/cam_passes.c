@@ -9,6 +9,7 @@
 #include "core/random.h"
 #include "core/status.h"
 #include "explain/explain.h"
+#include "graph/session.h"
 #include "kernels/kernels.h"
 
 #include <math.h>
@@ -91,7 +92,8 @@ static void mask_input(const gcam__lab *lab, int64_t n, float *x, void *user) {
     const int64_t *dim = lab->study->input->shape.dim;
     int64_t size = dim[2] * dim[3];
     make_mask(w, dim, n);
-    for (int64_t i = 0; i < lab->size; i++) x[i] *= w->mask[i % size];
+    for (int64_t c = 0; c < lab->size / size; c++)
+        for (int64_t i = 0; i < size; i++) x[c * size + i] *= w->mask[i];
 }
 
 /* Softmax over the channels that are not flat; the others weigh nothing, unless they take part with a black input (pytorch-grad-cam). */
@@ -131,8 +133,8 @@ gcam_status gcam__score_map(const gcam__task *task, double *s) {
 
 static void add_noise(const gcam__lab *lab, int64_t n, float *x, void *user) {
     const work *w = user;
-    for (int64_t i = 0; i < lab->size; i++)
-        x[i] += (float)(w->noise * gcam__random_normal(lab->study->options.seed, 0, (uint64_t)n, (uint64_t)i));
+    gcam__random_noise(gcam__session_compute(lab->session)->pool, lab->study->options.seed, (uint64_t)n, w->noise, x,
+                       lab->size);
 }
 
 static void add_powers(const gcam__lab *lab, int64_t n, double score, const float *gradient, void *user) {

@@ -7,10 +7,11 @@
 #include "explain/explain.h"
 #include "graph/session.h"
 
+#include <math.h>
 #include <string.h>
 
-enum { MOST_AT_ONCE = 16 };
-static const int64_t DEFAULT_MEMORY = 512 << 20;
+enum { MOST_AT_ONCE = 64 };
+static const size_t DEFAULT_MEMORY = (size_t)512 << 20;
 
 /* ---- which layers run again ------------------------------------------------------------------------------------------------- */
 
@@ -79,19 +80,37 @@ static int64_t even_batch(int64_t most, int64_t count) {
     return best;
 }
 
-/* How many images fit the memory: a forward pass holds about three of its largest activations, a backward pass all of them. */
-static int64_t choose_batch(const gcam__study *study, int first, int64_t count, int backward) {
-    int64_t largest = 1, all = 0;
-    for (int i = first; i <= study->end; i++) {
-        int64_t size = elements(study, i);
-        largest = size > largest ? size : largest;
-        all += size;
+/* Elements of the weights that the layers from `first` on read, and of what layers with weights make of one image. */
+static void count_traffic(const gcam__study *study, int first, double *weights, double *values) {
+    *weights = *values = 0;
+    for (int i = first + 1; i <= study->end; i++) {
+        const gcam__layer *layer = &study->network->nodes[i].layer;
+        double before = *weights;
+        for (int k = 0; layer->op->multiplies && k < GCAM__MAX_WEIGHTS; k++)
+            if (layer->weight[k].data) *weights += (double)gcam_shape_count(&layer->weight[k].shape);
+        if (*weights > before) *values += (double)elements(study, i);
     }
-    int64_t bytes = (int64_t)sizeof(float) * (3 * largest + (backward ? all : 0));
-    int64_t memory = study->options.max_memory ? (int64_t)study->options.max_memory : DEFAULT_MEMORY;
-    int64_t batch = memory / bytes;
-    batch = batch < 1 ? 1 : batch > MOST_AT_ONCE ? MOST_AT_ONCE : batch;
-    return even_batch(batch < count ? batch : count, count);
+}
+
+/* A batch reads the weights once. As soon as its values outweigh them there is little left to share, and more images only push each
+ * other's values out of the caches. Threads are kept busy in any case. */
+static int64_t useful_batch(const gcam__study *study, int first) {
+    double weights, values;
+    count_traffic(study, first, &weights, &values);
+    int64_t threads = gcam__pool_threads(gcam__session_compute(study->session)->pool);
+    double most = ceil(weights / fmax(values, 1));
+    int64_t batch = most < MOST_AT_ONCE ? (int64_t)most : MOST_AT_ONCE;
+    return batch > threads ? batch : threads;
+}
+
+/* How many images are worth while and fit the memory, of which one takes `bytes`. */
+static int64_t choose_batch(const gcam__lab *lab, size_t bytes) {
+    const gcam__study *study = lab->study;
+    for (int i = 0; i < lab->given_count; i++) bytes += sizeof(float) * (size_t)elements(study, lab->given[i]);
+    size_t memory = study->options.max_memory ? study->options.max_memory : DEFAULT_MEMORY;
+    int64_t fits = (int64_t)(memory / bytes), batch = useful_batch(study, lab->given[0]);
+    batch = fits < 1 ? 1 : fits < batch ? fits : batch;
+    return even_batch(batch < lab->count ? batch : lab->count, lab->count);
 }
 
 gcam_status gcam__study_session(const gcam__study *study, int64_t batch, gcam_session **out) {
@@ -166,10 +185,20 @@ static gcam_status reopen(gcam__lab *lab) {
     return status;
 }
 
+/* A session for one image is asked what it will take, then another one is made for as many as are worth while. */
 static gcam_status open(gcam__lab *lab, int watched) {
-    lab->batch = choose_batch(lab->study, lab->given[0], lab->count, watched >= 0);
+    size_t bytes = 0;
+    lab->batch = 1;
     gcam_status status = open_batch(lab, watched);
-    return status == GCAM_ERR_NOMEM && lab->batch > 1 ? reopen(lab) : status;
+    if (status == GCAM_OK)
+        status = gcam__session_bytes(lab->session, lab->given, lab->given_count, watched >= 0, &bytes);
+    if (status != GCAM_OK) return status;
+    int64_t batch = choose_batch(lab, bytes);
+    if (batch == 1) return GCAM_OK;
+    close_batch(lab);
+    lab->batch = batch;
+    status = open_batch(lab, watched);
+    return status == GCAM_ERR_NOMEM ? reopen(lab) : status;
 }
 
 gcam_status gcam__lab_open(gcam__lab *lab, const gcam__task *task, int64_t count, int watched) {

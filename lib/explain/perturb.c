@@ -107,7 +107,9 @@ static void make_mask(const gcam__lab *lab, const work *w, int64_t n) {
 static void apply_mask(const gcam__lab *lab, int64_t n, float *input, void *user) {
     const work *w = user;
     make_mask(lab, w, n);
-    for (int64_t i = 0; i < lab->size; i++) input[i] *= w->mask[i % (w->h * w->w)];
+    int64_t cells = w->h * w->w;
+    for (int64_t c = 0; c < lab->size / cells; c++)
+        for (int64_t i = 0; i < cells; i++) input[c * cells + i] *= w->mask[i];
 }
 
 static void take_mask(const gcam__lab *lab, int64_t n, double score, const float *gradient, void *user) {

@@ -6,10 +6,11 @@
 #include "core/random.h"
 #include "core/status.h"
 #include "explain/explain.h"
+#include "graph/session.h"
 
 #include <math.h>
 
-enum { STEPS = 50, CAPTUM_STEPS = 5, NOISE = 0 }; /* NOISE: random stream */
+enum { STEPS = 50, CAPTUM_STEPS = 5 };
 
 typedef struct work {
     double sigma;
@@ -29,9 +30,8 @@ static const float *input_of(const gcam__task *task) {
 
 static void add_noise(const gcam__lab *lab, int64_t n, float *x, void *user) {
     const work *w = user;
-    if (w->sigma == 0) return;
-    for (int64_t i = 0; i < lab->size; i++)
-        x[i] += (float)(w->sigma * gcam__random_normal(lab->study->options.seed, NOISE, (uint64_t)n, (uint64_t)i));
+    gcam__random_noise(gcam__session_compute(lab->session)->pool, lab->study->options.seed, (uint64_t)n, w->sigma, x,
+                       lab->size);
 }
 
 /* Welford: mean and sum of squared deviations. */

@@ -199,6 +199,20 @@ size_t gcam_session_planned_bytes(const gcam_session *s) {
     return s->values.bytes + s->gradients.bytes;
 }
 
+gcam_status gcam__session_bytes(gcam_session *s, const int *layers, int count, int backward, size_t *bytes) {
+    gcam__forward_plan forward;
+    gcam__backward_plan way_back = {0};
+    gcam__session_collect_request(s);
+    for (int i = 0; i < count; i++) s->request.activation[layers[i]] |= GCAM__GIVEN;
+    GCAM_TRY(gcam__plan_forward(&forward, s->network, s->shape, &s->request, &s->compute));
+    gcam_status status = GCAM_OK;
+    if (backward) status = gcam__plan_backward(&way_back, s->network, s->shape, &s->request, &forward, 1, &s->compute);
+    *bytes = forward.block_bytes + way_back.block_bytes;
+    gcam__forward_plan_free(&forward);
+    gcam__backward_plan_free(&way_back);
+    return status;
+}
+
 void gcam__session_set_owner(gcam_session *s, const void *owner) {
     s->owner = owner;
 }

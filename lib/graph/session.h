@@ -112,6 +112,10 @@ void gcam__relevance_free(gcam_session *s);
 gcam_status gcam__session_forward_given(gcam_session *s, const int *layers, const gcam_tensor *const *values,
                                         int count);
 
+/* What the blocks of a pass would take as things are watched now, with the values of `count` layers given, and with a way back where
+ * `backward`. Errors: NOMEM, LIMIT. */
+gcam_status gcam__session_bytes(gcam_session *s, const int *layers, int count, int backward, size_t *bytes);
+
 /* Passes from now on are training passes: batch norm takes and remembers the batch's statistics, dropout drops. The network's weights
  * must be memory that may be written. `step` numbers the pass for random layers. */
 void gcam__session_train(gcam_session *s, uint64_t seed, uint64_t step);
