@@ -307,6 +307,11 @@ START_TEST(results_of_pixels_are_pictures_about_grey) {
     ck_assert(more[0] == 255 && more[1] == 127 && more[2] == 127);
     ck_assert(less[0] == 0 && less[1] == 127);
     gcam_image_free(out);
+    view.bgr = 1; /* blue alone */
+    ck_assert_int_eq(gcam__overlay(&out, photo, &view, &style), GCAM_OK);
+    more = pixel_at(out, 30, 30);
+    ck_assert(more[0] == 127 && more[1] == 127 && more[2] == 255);
+    gcam_image_free(out);
     view.channels = 1; /* one channel is grey */
     ck_assert_int_eq(gcam__overlay(&out, photo, &view, &style), GCAM_OK);
     ck_assert_int_eq(pixel_at(out, 30, 30)[2], 255);
@@ -541,6 +546,71 @@ START_TEST(explanations_of_a_network_are_drawn) {
 }
 END_TEST
 
+/* conv 3x3 -> relu -> average -> linear with small whole weights, for red or for blue first: the same function of the photo. */
+static gcam_model *model_of_colours(tiny *t, int bgr) {
+    float w[2 * 3 * 9];
+    for (int i = 0; i < 54; i++) {
+        int out = i / 27, c = i / 9 % 3, colour = bgr ? 2 - c : c;
+        w[i] = (float)((out * 31 + colour * 7 + i % 9 * 5) % 11 - 5);
+    }
+    tiny_begin(t);
+    tiny_weight(t, "c.weight", gcam_shape_nchw(2, 3, 3, 3), w, 0);
+    tiny_weight(t, "c.bias", (gcam_shape){1, {2}}, (float[]){0, 1}, 0);
+    tiny_weight(t, "fc.weight", (gcam_shape){2, {2, 2}}, (float[]){1, 2, -1, 3}, 0);
+    tiny_weight(t, "fc.bias", (gcam_shape){1, {2}}, (float[]){0, 0}, 0);
+    gcam_builder *b = t->builder;
+    gcam_conv2d_params conv = {.out = 2, .kernel = {3, 3}, .pad = {1, 1}};
+    gcam_node x = gcam_relu(b, "relu", gcam_conv2d(b, "c", gcam_input(b, "image", 3, 8, 8), &conv));
+    x = gcam_flatten(b, "flat", gcam_global_avg_pool(b, "pool", x));
+    gcam_linear(b, "fc", x, &(gcam_linear_params){.out = 2});
+    gcam_network *network = NULL;
+    ck_assert_int_eq(gcam_builder_finish(&network, b, t->weights), GCAM_OK);
+    gcam_preprocess how;
+    ck_assert_int_eq(gcam_preprocess_preset(&how, "unit"), GCAM_OK);
+    how.resize = how.height = how.width = 8, how.bgr = bgr;
+    gcam_model_options options = {.struct_size = sizeof options, .preprocess = &how};
+    gcam_model *model = NULL;
+    ck_assert_int_eq(gcam_model_from_network(&model, network, &options), GCAM_OK);
+    return model;
+}
+
+/* Two networks that compute the same of a photo, one of which reads blue first: their pictures agree, their raw results are swapped. */
+START_TEST(pictures_do_not_show_the_order_of_the_channels) {
+    gcam_image *photo = draw_pattern(8, 8), *out[2];
+    gcam_explanation *e[2];
+    tiny t[2];
+    gcam_model *model[2];
+    for (int bgr = 0; bgr < 2; bgr++) {
+        gcam_session *session = NULL;
+        const char *method = "gradient";
+        gcam_explain_options options = {.struct_size = sizeof options, .methods = &method, .method_count = 1};
+        gcam_explanation **list;
+        size_t count;
+        model[bgr] = model_of_colours(&t[bgr], bgr);
+        ck_assert_int_eq(gcam_session_create(&session, model[bgr], NULL), GCAM_OK);
+        ck_assert_int_eq(gcam_explain_many(&list, &count, session, photo, &options), GCAM_OK);
+        e[bgr] = list[0];
+        list[0] = NULL;
+        gcam_explanations_free(list, count);
+        gcam_session_free(session);
+        ck_assert_int_eq(gcam_explanation_bgr(e[bgr]), bgr);
+        ck_assert_int_eq(gcam_render_overlay(&out[bgr], photo, e[bgr], NULL), GCAM_OK);
+    }
+    const float *rgb = gcam_explanation_raw(e[0])->data, *swapped = gcam_explanation_raw(e[1])->data;
+    for (int c = 0; c < 3; c++)
+        for (int i = 0; i < 64; i++) ck_assert_float_eq(rgb[c * 64 + i], swapped[(2 - c) * 64 + i]);
+    ck_assert_mem_ne(rgb, swapped, 3 * 64 * sizeof *rgb);
+    ck_assert_mem_eq(out[0]->pixels, out[1]->pixels, 3 * 64);
+    for (int i = 0; i < 2; i++) {
+        gcam_image_free(out[i]);
+        gcam_explanation_free(e[i]);
+        gcam_model_free(model[i]);
+        gcam_tensor_table_free(t[i].weights);
+    }
+    gcam_image_free(photo);
+}
+END_TEST
+
 START_TEST(wrong_arguments_are_named) {
     tiny t;
     answers a = explain_tiny(&t);
@@ -628,6 +698,7 @@ Suite *render_suite(void) {
     tcase_add_test(tcase, a_plain_terminal_gets_characters);
     tcase_add_test(tcase, terminal_sizes_are_sane);
     tcase_add_test(tcase, explanations_of_a_network_are_drawn);
+    tcase_add_test(tcase, pictures_do_not_show_the_order_of_the_channels);
     tcase_add_test(tcase, wrong_arguments_are_named);
     tcase_add_test(tcase, running_out_of_memory_is_an_ordinary_error);
     return suite;

@@ -255,6 +255,9 @@ GCAM_API uint64_t gcam_explanation_seed(const gcam_explanation *e);
 GCAM_API const char *gcam_explanation_equivalent(const gcam_explanation *e);
 /** Where the map lies in the photo; for tensors, the input itself. */
 GCAM_API const gcam_geometry *gcam_explanation_geometry(const gcam_explanation *e);
+/** 1 where the model's preprocessing puts blue first: the channels of a method of pixels are then blue, green, red in the raw result. Pictures
+ * are in the order of the photo whatever the model's is. 0 without a model. */
+GCAM_API int gcam_explanation_bgr(const gcam_explanation *e);
 
 /** Diagnostics: what a map cannot say by itself. Several may hold. */
 typedef enum gcam_warning {

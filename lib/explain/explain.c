@@ -169,6 +169,7 @@ static gcam_status describe(const gcam__task *task, int fused) {
     e->seed = study->options.seed;
     e->probability = task->aim->probability;
     e->geometry = study->geometry;
+    e->bgr = study->model && gcam_model_preprocess(study->model)->bgr;
     if (study->is_blank) e->warnings |= GCAM_WARN_BLANK;
     if (gcam__is_saturated(study, task->aim)) e->warnings |= GCAM_WARN_SATURATED;
     if (!task->layer) return GCAM_OK;

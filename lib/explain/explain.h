@@ -118,6 +118,7 @@ struct gcam_explanation {
     size_t aim, map_layer; /* which of the study's it explains */
     const char *equals;    /* id of the cheaper method that this one equals here; NULL: none */
     gcam_geometry geometry;
+    int bgr; /* the channels of pixels are blue, green, red */
     unsigned warnings;
 };
 

@@ -87,6 +87,10 @@ const gcam_geometry *gcam_explanation_geometry(const gcam_explanation *e) {
     return &e->geometry;
 }
 
+int gcam_explanation_bgr(const gcam_explanation *e) {
+    return e->bgr;
+}
+
 unsigned gcam_explanation_warnings(const gcam_explanation *e) {
     return e->warnings;
 }

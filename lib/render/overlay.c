@@ -72,8 +72,8 @@ static void show_stretched(uint8_t *to, const gcam__view *view, const place *col
                            float magnitude) {
     ptrdiff_t plane = (ptrdiff_t)view->width * view->height;
     for (int c = 0; c < 3; c++) {
-        float value =
-            sample(view->pixels + (view->channels == 3 ? c : 0) * plane, view->width, column, row) / magnitude;
+        int channel = view->channels != 3 ? 0 : view->bgr ? 2 - c : c;
+        float value = sample(view->pixels + channel * plane, view->width, column, row) / magnitude;
         value = value < -1 ? -1 : value > 1 ? 1 : value;
         to[c] = (uint8_t)(127.5f + 127.5f * value);
     }

@@ -41,6 +41,7 @@ gcam_status gcam__view_of(gcam__view *out, const gcam_explanation *e) {
             return shape_error(e, "raw result and map differ in size");
         out->pixels = raw->data;
         out->channels = (int)raw_size[0];
+        out->bgr = gcam_explanation_bgr(e);
         out->is_share = method->is_share;
     }
     collect_notes(out, gcam_explanation_warnings(e));

@@ -19,6 +19,7 @@ typedef struct gcam__view {
     int is_signed;
     const float *pixels; /* channels x height x width, signed: shown instead of the map; NULL for methods of layers */
     int channels;
+    int bgr;      /* three channels of `pixels` are blue, green, red */
     int is_share; /* `pixels` are shares of the score: their sum over the channels is shown, in the colours of signed maps */
     gcam_geometry geometry;
     const char *notes[GCAM__MAX_NOTES]; /* what the map cannot say by itself */
