@@ -311,7 +311,28 @@ static double target_of(gcam_session *s, const gcam_tensor *input, const gcam_te
     return sum;
 }
 
-/* The gradient at the input, through branches and shared values, against central differences of the whole network. */
+/* What a session says it would take is what it takes, with and without a way back, and nothing is taken by asking. */
+START_TEST(the_bytes_of_a_pass_are_known_before_it) {
+    for (int backward = 0; backward < 2; backward++) {
+        gcam_session *s = session_for(network, 2, 1);
+        gcam_tensor *input = random_input(s, 1), *seed = NULL;
+        int first = gcam_network_input(network), last = network->output;
+        size_t bytes = 0;
+        if (backward) ck_assert_int_eq(gcam_session_watch(s, first, GCAM_WATCH_GRADIENT), GCAM_OK);
+        ck_assert_int_eq(gcam__session_bytes(s, &first, 1, backward, &bytes), GCAM_OK);
+        ck_assert_uint_eq(gcam_session_planned_bytes(s), 0);
+        ck_assert_int_eq(gcam__session_forward_given(s, &first, (const gcam_tensor *const *)&input, 1), GCAM_OK);
+        size_t forward = gcam_session_planned_bytes(s);
+        ck_assert_int_eq(gcam_tensor_create(&seed, &gcam_session_output(s)->shape), GCAM_OK);
+        if (backward) ck_assert_int_eq(gcam__session_backward_from(s, last, seed, GCAM_RULE_GRADIENT), GCAM_OK);
+        ck_assert_uint_eq(gcam_session_planned_bytes(s), bytes);
+        ck_assert_int_eq(bytes > forward, backward);
+        gcam_tensor_free(input), gcam_tensor_free(seed);
+        gcam_session_free(s);
+    }
+}
+END_TEST
+
 START_TEST(a_pass_may_start_from_given_values) {
     gcam_session *whole = session_for(network, 2, 1), *tail = session_for(network, 2, 1);
     gcam_tensor *input = random_input(whole, 1);
@@ -335,6 +356,7 @@ START_TEST(a_pass_may_start_from_given_values) {
 }
 END_TEST
 
+/* The gradient at the input, through branches and shared values, against central differences of the whole network. */
 START_TEST(the_input_gradient_is_the_derivative) {
     gcam_session *s = session_for(network, 2, 2);
     gcam_tensor *input = random_input(s, 3), *seed = seed_for(s, 1);
@@ -637,6 +659,7 @@ Suite *graph_suite(void) {
     tcase_add_test(tcase, other_input_sizes_work_where_shapes_allow);
     tcase_add_test(tcase, several_inputs_and_outputs_in_any_batch);
     tcase_add_test(tcase, watching_does_not_change_results);
+    tcase_add_test(tcase, the_bytes_of_a_pass_are_known_before_it);
     tcase_add_test(tcase, a_pass_may_start_from_given_values);
     tcase_add_test(tcase, the_input_gradient_is_the_derivative);
     tcase_add_test(tcase, many_seeds_are_as_many_passes);
