@@ -202,6 +202,9 @@ typedef struct gcam__lab {
     int64_t size;                    /* of one image of values[0] */
     double *score, *work, *seed_row; /* the target's value for each image; room for two readings */
     gcam_tensor *seed;
+    gcam_session
+        *known; /* what the study's own image makes, where only changed rectangles run again; NULL: whole images do */
+    struct gcam__region *region;
 } gcam__lab;
 
 /* Fills image `n` (of lab->count) with `size` floats, copies of the study's own value before. */
@@ -211,6 +214,11 @@ typedef void (*gcam__take_fn)(const gcam__lab *lab, int64_t n, double score, con
 
 /* For `count` changed inputs; gradients at layer `watched`, -1: none. Close it also after a failure. */
 gcam_status gcam__lab_open(gcam__lab *lab, const gcam__task *task, int64_t count, int watched);
+/* For `count` inputs that differ from the study's own in one of the rectangles of `sides` at `corner`: where that is cheaper, only what
+ * depends on the rectangles runs. */
+typedef void (*gcam__place_fn)(const void *user, int64_t n, int64_t *y, int64_t *x);
+gcam_status gcam__lab_open_windows(gcam__lab *lab, const gcam__task *task, int64_t count, const int64_t sides[2],
+                                   gcam__place_fn corner, const void *user);
 /* For `count` changed activations of task->layer: runs only the layers behind it. */
 gcam_status gcam__lab_open_tail(gcam__lab *lab, const gcam__task *task, int64_t count);
 gcam_status gcam__lab_run(gcam__lab *lab, gcam__fill_fn fill, gcam__take_fn take, void *user);

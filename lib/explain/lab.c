@@ -5,7 +5,7 @@
 #include "core/memory.h"
 #include "core/status.h"
 #include "explain/explain.h"
-#include "graph/session.h"
+#include "graph/region.h"
 
 #include <math.h>
 #include <string.h>
@@ -81,22 +81,25 @@ static int64_t even_batch(int64_t most, int64_t count) {
 }
 
 /* Elements of the weights that the layers from `first` on read, and of what layers with weights make of one image. */
-static void count_traffic(const gcam__study *study, int first, double *weights, double *values) {
+static void count_traffic(const gcam__lab *lab, int first, double *weights, double *values) {
+    const gcam__study *study = lab->study;
     *weights = *values = 0;
     for (int i = first + 1; i <= study->end; i++) {
         const gcam__layer *layer = &study->network->nodes[i].layer;
         double before = *weights;
         for (int k = 0; layer->op->multiplies && k < GCAM__MAX_WEIGHTS; k++)
             if (layer->weight[k].data) *weights += (double)gcam_shape_count(&layer->weight[k].shape);
-        if (*weights > before) *values += (double)elements(study, i);
+        int64_t changed = lab->region ? gcam__region_elements(lab->region, i) : -1;
+        if (*weights > before) *values += (double)(changed >= 0 ? changed : elements(study, i));
     }
 }
 
 /* A batch reads the weights once. As soon as its values outweigh them there is little left to share, and more images only push each
  * other's values out of the caches. Threads are kept busy in any case. */
-static int64_t useful_batch(const gcam__study *study, int first) {
+static int64_t useful_batch(const gcam__lab *lab, int first) {
+    const gcam__study *study = lab->study;
     double weights, values;
-    count_traffic(study, first, &weights, &values);
+    count_traffic(lab, first, &weights, &values);
     int64_t threads = gcam__pool_threads(gcam__session_compute(study->session)->pool);
     double most = ceil(weights / fmax(values, 1));
     int64_t batch = most < MOST_AT_ONCE ? (int64_t)most : MOST_AT_ONCE;
@@ -108,7 +111,9 @@ static int64_t choose_batch(const gcam__lab *lab, size_t bytes) {
     const gcam__study *study = lab->study;
     for (int i = 0; i < lab->given_count; i++) bytes += sizeof(float) * (size_t)elements(study, lab->given[i]);
     size_t memory = study->options.max_memory ? study->options.max_memory : DEFAULT_MEMORY;
-    int64_t fits = (int64_t)(memory / bytes), batch = useful_batch(study, lab->given[0]);
+    int64_t fits = (int64_t)(memory / bytes),
+            batch = useful_batch(lab, lab->region ? gcam_network_input(study->network) : lab->given[0]);
+    if (lab->region) bytes += gcam__region_bytes(lab->region);
     batch = fits < 1 ? 1 : fits < batch ? fits : batch;
     return even_batch(batch < lab->count ? batch : lab->count, lab->count);
 }
@@ -134,19 +139,22 @@ static gcam_status make_value(gcam__lab *lab, int i) {
     const gcam__study *study = lab->study;
     int layer = lab->given[i];
     int64_t size = elements(study, layer);
-    const gcam_tensor *own =
-        layer == gcam_network_input(study->network) ? study->input : gcam_session_activation(study->session, layer);
+    const gcam_session *from = lab->region ? lab->known : study->session;
+    int64_t image = lab->region ? 0 : study->image;
+    const gcam_tensor *own = layer == gcam_network_input(study->network) && !lab->region
+                                 ? study->input
+                                 : gcam_session_activation(from, layer);
     if (!own) return gcam__fail(GCAM_ERR_STATE, "explain", "the activation that the tail needs was not kept");
     GCAM_TRY(gcam_tensor_create(&lab->values[i], gcam__session_shape(lab->session, layer)));
     for (int64_t b = 0; b < lab->batch; b++)
-        memcpy(lab->values[i]->data + b * size, own->data + study->image * size, (size_t)size * sizeof(float));
+        memcpy(lab->values[i]->data + b * size, own->data + image * size, (size_t)size * sizeof(float));
     return GCAM_OK;
 }
 
 static gcam_status open_batch(gcam__lab *lab, int watched) {
     const gcam__study *study = lab->study;
     size_t ends = (size_t)study->end_count;
-    lab->size = elements(study, lab->given[0]);
+    lab->size = elements(study, lab->region ? gcam_network_input(study->network) : lab->given[0]);
     lab->values = gcam__calloc((size_t)lab->given_count, sizeof *lab->values);
     lab->score = gcam__calloc((size_t)lab->batch, sizeof *lab->score);
     lab->work = gcam__calloc(ends, 2 * sizeof *lab->work);
@@ -154,6 +162,7 @@ static gcam_status open_batch(gcam__lab *lab, int watched) {
     if (!lab->values || !lab->score || !lab->work || !lab->seed_row) return GCAM_ERR_NOMEM;
     GCAM_TRY(gcam__study_session(study, lab->batch, &lab->session));
     for (int i = 0; i < lab->given_count; i++) GCAM_TRY(make_value(lab, i));
+    if (lab->region) GCAM_TRY(gcam__region_reserve(lab->region, gcam__session_compute(lab->session), lab->batch));
     GCAM_TRY(gcam_session_watch(lab->session, study->end, GCAM_WATCH_ACTIVATION));
     if (watched < 0) return GCAM_OK;
     GCAM_TRY(gcam_session_watch(lab->session, watched, lab->session->watch[watched] | GCAM_WATCH_GRADIENT));
@@ -218,8 +227,35 @@ gcam_status gcam__lab_open_tail(gcam__lab *lab, const gcam__task *task, int64_t 
     return open(lab, -1);
 }
 
+/* A session for the study's own image that keeps what the rectangles lie in. */
+static gcam_status open_region(gcam__lab *lab, const int64_t sides[2], gcam__place_fn corner, const void *user) {
+    const gcam__study *study = lab->study;
+    gcam_tensor own = *study->input;
+    own.shape.dim[0] = 1;
+    own.data += study->image * gcam_shape_count(&own.shape);
+    GCAM_TRY(gcam__study_session(study, 1, &lab->known));
+    GCAM_TRY(gcam__region_create(&lab->region, lab->known, study->end, sides, lab->count, corner, user));
+    return lab->region ? gcam_session_forward(lab->known, &own) : GCAM_OK;
+}
+
+gcam_status gcam__lab_open_windows(gcam__lab *lab, const gcam__task *task, int64_t count, const int64_t sides[2],
+                                   gcam__place_fn corner, const void *user) {
+    *lab = (gcam__lab){
+        .study = task->study, .aim = task->aim, .method = task->e->method->info.id, .count = count, .watched = -1};
+    lab->given = gcam__calloc((size_t)task->study->network->count, sizeof(int));
+    if (!lab->given) return gcam_last_error()->status;
+    GCAM_TRY(open_region(lab, sides, corner, user));
+    lab->given[0] = gcam_network_input(task->study->network);
+    lab->given_count = lab->region ? gcam__region_edges(lab->region, lab->given) : 1;
+    return open(lab, -1);
+}
+
 void gcam__lab_close(gcam__lab *lab) {
     close_batch(lab);
+    gcam__region_free(lab->region);
+    gcam_session_free(lab->known);
+    lab->region = NULL;
+    lab->known = NULL;
     gcam__free(lab->given);
     lab->given = NULL;
 }
@@ -233,6 +269,19 @@ static void fill_batch(gcam__lab *lab, int64_t first, int64_t used, const float 
         memcpy(x, own, (size_t)lab->size * sizeof *x);
         fill(lab, first + b, x, user);
     }
+}
+
+/* The same where only rectangles change: `x` is room for one input. A batch that is not full repeats its first image. */
+static void fill_rectangles(gcam__lab *lab, int64_t first, int64_t used, const float *own, gcam__fill_fn fill,
+                            void *user, float *x) {
+    for (int64_t b = 0; b < lab->batch; b++) {
+        int64_t n = first + (b < used ? b : 0);
+        memcpy(x, own, (size_t)lab->size * sizeof *x);
+        fill(lab, n, x, user);
+        gcam__region_set(lab->region, b, n, x);
+    }
+    gcam__region_run(lab->region);
+    for (int i = 0; i < lab->given_count; i++) gcam__region_paste(lab->region, lab->given[i], lab->values[i]->data);
 }
 
 /* Scores of the batch, and their seeds where a gradient is wanted. */
@@ -273,13 +322,17 @@ static void take_batch(gcam__lab *lab, int64_t first, int64_t used, gcam__take_f
 }
 
 gcam_status gcam__lab_run(gcam__lab *lab, gcam__fill_fn fill, gcam__take_fn take, void *user) {
-    float *own = gcam__alloc((size_t)lab->size * sizeof *own);
+    float *own = gcam__alloc((size_t)lab->size * 2 * sizeof *own);
     if (!own) return gcam_last_error()->status;
-    memcpy(own, lab->values[0]->data, (size_t)lab->size * sizeof *own);
+    const float *from = lab->region ? lab->study->input->data + lab->study->image * lab->size : lab->values[0]->data;
+    memcpy(own, from, (size_t)lab->size * sizeof *own);
     gcam_status status = GCAM_OK;
     for (int64_t first = 0; first < lab->count && status == GCAM_OK;) {
         int64_t used = lab->count - first < lab->batch ? lab->count - first : lab->batch;
-        fill_batch(lab, first, used, own, fill, user);
+        if (lab->region)
+            fill_rectangles(lab, first, used, own, fill, user, own + lab->size);
+        else
+            fill_batch(lab, first, used, own, fill, user);
         status = run_batch(lab, used);
         if (status == GCAM_ERR_NOMEM && lab->batch > 1) {
             status = reopen(lab);

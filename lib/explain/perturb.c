@@ -50,6 +50,11 @@ static void window_of(const work *w, int64_t n, int64_t *y, int64_t *x, int64_t 
     *right = *x + w->window < w->w ? *x + w->window : w->w;
 }
 
+static void corner_of(const void *user, int64_t n, int64_t *y, int64_t *x) {
+    int64_t bottom, right;
+    window_of(user, n, y, x, &bottom, &right);
+}
+
 static void cover(const gcam__lab *lab, int64_t n, float *input, void *user) {
     const work *w = user;
     int64_t y, x, bottom, right;
@@ -80,7 +85,8 @@ gcam_status gcam__occlusion_run(const gcam__task *task) {
     w.stride = options->stride > 0 ? options->stride : options->profile == GCAM_PROFILE_CAPTUM ? 1 : STRIDE;
     w.rows = places(w.h, w.window, w.stride);
     w.columns = places(w.w, w.window, w.stride);
-    if (status == GCAM_OK) status = gcam__lab_open(&lab, task, w.rows * w.columns, -1);
+    int64_t sides[2] = {w.window < w.h ? w.window : w.h, w.window < w.w ? w.window : w.w};
+    if (status == GCAM_OK) status = gcam__lab_open_windows(&lab, task, w.rows * w.columns, sides, corner_of, &w);
     if (status == GCAM_OK) status = gcam__lab_run(&lab, cover, take_window, &w);
     gcam__lab_close(&lab);
     for (int64_t i = 0; status == GCAM_OK && i < w.h * w.w;

@@ -43,6 +43,7 @@ const gcam__op gcam__op_avg_pool = {
     .params = parameters,
     .min_inputs = 1,
     .max_inputs = 1,
+    .reach = gcam__reach_average,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -8,6 +8,7 @@
 #include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
+#include "layers/window.h"
 
 #include <math.h>
 
@@ -124,6 +125,7 @@ const gcam__op gcam__op_batchnorm = {
     .in_place = 1,
     .fused_as = GCAM__FUSE_SCALE,
     .fuses = fuses,
+    .reach = gcam__reach_cell,
     .infer = infer,
     .weight_shape = weight_shape,
     .multiplies = multiplies,

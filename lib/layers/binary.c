@@ -9,6 +9,7 @@
 #include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
+#include "layers/window.h"
 
 #include <math.h>
 
@@ -219,6 +220,7 @@ static void backward(const gcam__run *run, function kind) {
                                       .needs = NEEDS,              \
                                       .in_place = 1,               \
                                       .fused_as = FUSED,           \
+                                      .reach = gcam__reach_cell,   \
                                       .infer = infer,              \
                                       .forward = NAME##_forward,   \
                                       .backward = NAME##_backward, \

@@ -4,6 +4,7 @@
 #include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
+#include "layers/window.h"
 
 #include <inttypes.h>
 
@@ -80,11 +81,17 @@ static const gcam__param parameters[] = {
     {NULL},
 };
 
+static int reach(const gcam__layer *layer, gcam__window window[2], float *fill) {
+    const gcam_axis_params *p = layer->params;
+    return p->axis == 1 && gcam__reach_cell(layer, window, fill);
+}
+
 const gcam__op gcam__op_concat = {
     .name = "concat",
     .params_size = sizeof(gcam_axis_params),
     .params = parameters,
     .min_inputs = 1,
+    .reach = reach,
     .infer = infer,
     .slices = slices,
     .forward = forward,

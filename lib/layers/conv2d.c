@@ -138,6 +138,15 @@ static void backward(const gcam__run *run) {
     if (run->dweight) weight_gradients(run, run->dweight[WEIGHT], run->dweight[BIAS]);
 }
 
+/* A 1x1 kernel with padding would be another algorithm without it. */
+static int reach(const gcam__layer *layer, gcam__window window[2], float *fill) {
+    const gcam_conv2d_params *p = layer->params;
+    windows(p, window);
+    *fill = 0;
+    int padded = window[0].pad || window[1].pad || window[0].pad_end || window[1].pad_end;
+    return !padded || p->kernel[0] > 1 || p->kernel[1] > 1;
+}
+
 static const char *const weights[] = {"weight", "bias", NULL};
 static const gcam__param parameters[] = {
     {"out", GCAM__PARAM_INT, offsetof(gcam_conv2d_params, out), .required = 1},
@@ -159,6 +168,7 @@ const gcam__op gcam__op_conv2d = {
     .min_inputs = 1,
     .max_inputs = 1,
     .needs = GCAM__NEEDS_INPUT_FOR_WEIGHTS,
+    .reach = reach,
     .infer = infer,
     .weight_shape = weight_shape,
     .multiplies = multiplies,

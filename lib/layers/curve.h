@@ -10,6 +10,7 @@
 #include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
+#include "layers/window.h"
 
 enum { GCAM__CURVE_PARAMS = 2 };
 
@@ -54,6 +55,7 @@ void gcam__curve_backward(const gcam__run *run, gcam__piece_fn slopes, int rules
                                       .needs = GCAM__NEEDS_INPUT,                           \
                                       .in_place = 1,                                        \
                                       .fused_as = FUSED,                                    \
+                                      .reach = gcam__reach_cell,                            \
                                       .infer = INFER,                                       \
                                       .params_size = PARAMS_SIZE,                           \
                                       .params = PARAMS,                                     \

@@ -6,6 +6,7 @@
 #include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
+#include "layers/window.h"
 
 typedef struct drops {
     const gcam__run *run;
@@ -67,6 +68,7 @@ const gcam__op gcam__op_dropout = {
     .max_inputs = 1,
     .view = 1,
     .trains = 1,
+    .reach = gcam__reach_cell,
     .infer = infer,
     .forward = forward,
     .backward = backward,

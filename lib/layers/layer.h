@@ -43,6 +43,7 @@ typedef struct gcam__training {
 } gcam__training;
 
 typedef struct gcam__spread gcam__spread;
+struct gcam__window; /* window.h */
 
 /* One run of one layer. Forward reads `in` and writes `out` and `aux`; backward reads `dout` and what the operation says it needs
  * and overwrites each non-NULL `din`. With G seeds, dout and din have batch G N (seed-major), in, out and aux batch N. */
@@ -109,6 +110,8 @@ struct gcam__op {
     int is_input; /* 1: the caller gives the value; there is nothing to compute */
     /* 1 where the inputs lie one after the other in the output, so that they may be made there; forward leaves alone what is there. */
     int (*slices)(const gcam__layer *layer, const gcam_shape *out);
+    /* 1 where a cell of the output sees a window of each input (N C H W) and nothing else: its rows and columns; `fill` is what padding is. */
+    int (*reach)(const gcam__layer *layer, struct gcam__window *window, float *fill);
     gcam__fuse fused_as;                                     /* how another operation can take this one on */
     int (*fuses)(const gcam__layer *layer, gcam__fuse step); /* 1: forward can take such a step on; NULL: none */
 

@@ -3,6 +3,7 @@
 #include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
+#include "layers/window.h"
 
 static float slope(const gcam__run *run) {
     const gcam_leaky_relu_params *p = run->layer->params;
@@ -31,6 +32,7 @@ const gcam__op gcam__op_leaky_relu = {
     .max_inputs = 1,
     .needs = GCAM__NEEDS_AUX,
     .in_place = 1,
+    .reach = gcam__reach_cell,
     .infer = gcam__infer_same,
     .aux_bytes = gcam__rectifier_aux_bytes,
     .forward = forward,

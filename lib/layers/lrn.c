@@ -7,6 +7,7 @@
 #include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
+#include "layers/window.h"
 
 #include <math.h>
 
@@ -109,6 +110,7 @@ const gcam__op gcam__op_lrn = {
     .min_inputs = 1,
     .max_inputs = 1,
     .needs = GCAM__NEEDS_INPUT,
+    .reach = gcam__reach_cell,
     .infer = infer,
     .forward = forward,
     .backward = backward,

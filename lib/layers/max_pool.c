@@ -129,6 +129,7 @@ const gcam__op gcam__op_max_pool = {
     .min_inputs = 1,
     .max_inputs = 1,
     .needs = GCAM__NEEDS_AUX,
+    .reach = gcam__reach_maximum,
     .infer = infer,
     .aux_bytes = aux_bytes,
     .forward = forward,

@@ -3,6 +3,7 @@
 #include "layers/relevance.h"
 #include "layers/shape.h"
 #include "layers/table.h"
+#include "layers/window.h"
 
 static void forward(const gcam__run *run) {
     gcam__relu(run->compute, run->in[0]->data, run->out->data, run->aux, gcam_shape_count(&run->out->shape));
@@ -19,6 +20,7 @@ const gcam__op gcam__op_relu = {
     .needs = GCAM__NEEDS_AUX,
     .in_place = 1,
     .fused_as = GCAM__FUSE_RELU,
+    .reach = gcam__reach_cell,
     .infer = gcam__infer_same,
     .aux_bytes = gcam__rectifier_aux_bytes,
     .forward = forward,

@@ -6,6 +6,7 @@
 #include "layers/shape.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 int64_t gcam__window_count(const gcam__window *window, int64_t size) {
@@ -94,4 +95,25 @@ gcam__pool2d gcam__pool_geometry(const gcam__layer *layer, const gcam_shape *in,
         g.pad[i] = p->pad[i], g.pad_end[i] = p->pad_end[i];
     }
     return g;
+}
+
+int gcam__reach_cell(const gcam__layer *layer, gcam__window window[2], float *fill) {
+    (void)layer;
+    for (int i = 0; i < 2; i++) window[i] = (gcam__window){.kernel = 1, .stride = 1, .dilation = 1};
+    *fill = 0;
+    return 1;
+}
+
+/* Where windows at the border average fewer cells, a patch could not tell. */
+int gcam__reach_average(const gcam__layer *layer, gcam__window window[2], float *fill) {
+    const gcam_pool_params *p = layer->params;
+    pool_windows(p, window);
+    *fill = 0;
+    return !p->exclude_pad && !p->ceil_mode;
+}
+
+int gcam__reach_maximum(const gcam__layer *layer, gcam__window window[2], float *fill) {
+    pool_windows(layer->params, window);
+    *fill = -INFINITY;
+    return 1;
 }

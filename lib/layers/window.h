@@ -19,6 +19,10 @@ int64_t gcam__window_count(const gcam__window *window, int64_t size);
 gcam_status gcam__window_counts(const gcam__layer *layer, const gcam__window window[2], const int64_t size[2],
                                 int64_t out[2]);
 
+/* For op->reach: of layers that treat each cell by itself, and of average and maximum pooling. */
+int gcam__reach_cell(const gcam__layer *layer, gcam__window window[2], float *fill);
+int gcam__reach_average(const gcam__layer *layer, gcam__window window[2], float *fill);
+int gcam__reach_maximum(const gcam__layer *layer, gcam__window window[2], float *fill);
 /* Shape inference of max and average pooling, whose parameters are gcam_pool_params. */
 gcam_status gcam__pool_infer(const gcam__layer *layer, const gcam_shape *in, int in_count, gcam_shape *out);
 /* Geometry for the pooling kernels; `planes` is N C, or G N C on the way back. */
