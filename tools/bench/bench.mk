@@ -30,7 +30,7 @@ $(BENCH)/%.safetensors: | $(BUILD)/tools/bench_worker
 $(BENCH)/vgg16-quarter.safetensors: | $(BUILD)/tools/bench_worker
 	@mkdir -p $(@D)
 	$(call say,MAKE,$@)
-	$(Q)$(BUILD)/tools/bench_worker make vgg16 $@ live=25
+	$(Q)$(BUILD)/tools/bench_worker make vgg16 $@ live=24
 
 TABLE := $(BENCH)/table-$(THREADS).md
 WRITE_TABLES := sh tools/bench/insert.sh docs/performance.md $(TABLE) table-$(THREADS) && \
